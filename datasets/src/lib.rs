@@ -1,0 +1,20 @@
+//! What the data are: the schema of every table, the code tables, the rule sets
+//! as dated data with their clauses, and the synthetic province.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`schema`] | every table of the store: columns with type, unit, English and Chinese meaning |
+//! | [`factors`] | HJ 212 factor codes, their units and the codes of 2005 |
+//! | [`flags`] | the one-letter data flags |
+//! | [`rules`] | rule sets: each number of a regulation with clause and dates |
+//! | [`patterns`] | the catalogue of fraud patterns |
+//! | [`province`] | a synthetic province, the same for the same seed |
+//!
+//! Arrow types only; nothing here reads a store or computes a rule.
+
+pub mod factors;
+pub mod flags;
+pub mod patterns;
+pub mod province;
+pub mod rules;
+pub mod schema;

@@ -1,0 +1,244 @@
+//! Rule sets: every number of a regulation as data, with its clause and dates.
+//!
+//! A rule set is a TOML file under `rules/`. A new edition of a regulation is a
+//! new file there; [`in_force`] picks the set by date, and after the last end
+//! date the last set goes on with `lapsed = true`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// A rule set as it stands in its file.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuleSet {
+    /// Its name, as given to `--rules`.
+    pub name: String,
+    /// English title.
+    pub title_en: String,
+    /// Chinese title.
+    pub title_zh: String,
+    /// First day in force.
+    #[serde(deserialize_with = "toml_date")]
+    pub valid_from: NaiveDate,
+    /// Last day in force.
+    #[serde(deserialize_with = "toml_date")]
+    pub valid_to: NaiveDate,
+    /// The clause that sets the dates.
+    pub clause: String,
+    /// The rules by key.
+    pub rules: BTreeMap<String, Rule>,
+}
+
+/// One rule of a set.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Rule {
+    /// The number or word in force.
+    pub value: RuleValue,
+    /// The words allowed, where the value is a word.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Its unit.
+    #[serde(default)]
+    pub unit: String,
+    /// The clause it comes from.
+    pub clause: String,
+    /// How it is known: `seed`, `standard`, `recall` or `default`.
+    pub mark: String,
+}
+
+/// A number or a word.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum RuleValue {
+    /// A number, in the rule's unit.
+    Number(f64),
+    /// One of the rule's options.
+    Word(String),
+}
+
+impl fmt::Display for RuleValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+/// What can be wrong with a choice of rules.
+#[derive(Debug, Error)]
+pub enum RuleError {
+    /// No rule set has the name.
+    #[error("there is no rule set '{0}'; known are: {1}")]
+    UnknownSet(String, String),
+    /// The set has no such rule.
+    #[error("rule set '{set}' has no rule '{key}'; see table rules")]
+    UnknownRule {
+        /// The rule set.
+        set: String,
+        /// The key asked for.
+        key: String,
+    },
+    /// The value doesn't suit the rule.
+    #[error("rule '{key}' can't be '{value}'; it takes {takes}")]
+    BadValue {
+        /// The rule.
+        key: String,
+        /// The value given.
+        value: String,
+        /// What it takes.
+        takes: String,
+    },
+    /// The option isn't of the form `key=value`.
+    #[error("'{0}' is no rule option; write NAME,key=value")]
+    Syntax(String),
+    /// The embedded file doesn't parse.
+    #[error("the rule-set file doesn't parse: {0}")]
+    File(String),
+}
+
+fn toml_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    let date = toml::value::Datetime::deserialize(deserializer)?;
+    date.to_string().parse().map_err(serde::de::Error::custom)
+}
+
+const FILES: &[&str] = &[include_str!("../rules/hubei-2021.toml")];
+
+static RULE_SETS: LazyLock<Vec<RuleSet>> = LazyLock::new(|| {
+    let mut sets: Vec<RuleSet> = FILES.iter().filter_map(|text| parse(text).ok()).collect();
+    sets.sort_by_key(|set| set.valid_from);
+    sets
+});
+
+/// Reads a rule-set file.
+pub fn parse(text: &str) -> Result<RuleSet, RuleError> {
+    toml::from_str(text).map_err(|error| RuleError::File(error.to_string()))
+}
+
+/// Every built-in rule set, by first day.
+pub fn rule_sets() -> &'static [RuleSet] {
+    &RULE_SETS
+}
+
+/// The rule set in force on a day, and whether it had lapsed by then. A day
+/// before the first set takes the first.
+pub fn in_force(day: NaiveDate) -> Option<(&'static RuleSet, bool)> {
+    let set = RULE_SETS.iter().rev().find(|set| set.valid_from <= day).or(RULE_SETS.first())?;
+    Some((set, day > set.valid_to))
+}
+
+impl RuleSet {
+    /// The number of a rule.
+    pub fn number(&self, key: &str) -> Result<f64, RuleError> {
+        match &self.rule(key)?.value {
+            RuleValue::Number(number) => Ok(*number),
+            RuleValue::Word(word) => Err(RuleError::BadValue {
+                key: key.to_owned(),
+                value: word.clone(),
+                takes: "a number".to_owned(),
+            }),
+        }
+    }
+
+    /// The word of a rule.
+    pub fn word(&self, key: &str) -> Result<&str, RuleError> {
+        match &self.rule(key)?.value {
+            RuleValue::Word(word) => Ok(word),
+            RuleValue::Number(number) => Err(RuleError::BadValue {
+                key: key.to_owned(),
+                value: number.to_string(),
+                takes: "a word".to_owned(),
+            }),
+        }
+    }
+
+    fn rule(&self, key: &str) -> Result<&Rule, RuleError> {
+        self.rules
+            .get(key)
+            .ok_or_else(|| RuleError::UnknownRule { set: self.name.clone(), key: key.to_owned() })
+    }
+
+    /// The set with one rule changed, as `--rules NAME,key=value` asks.
+    pub fn with(&self, key: &str, value: &str) -> Result<Self, RuleError> {
+        let rule = self.rule(key)?;
+        let value = match (&rule.value, value.parse::<f64>()) {
+            (RuleValue::Number(_), Ok(number)) if number.is_finite() => RuleValue::Number(number),
+            (RuleValue::Word(_), _) if rule.options.iter().any(|o| o == value) => {
+                RuleValue::Word(value.to_owned())
+            }
+            (current, _) => {
+                return Err(RuleError::BadValue {
+                    key: key.to_owned(),
+                    value: value.to_owned(),
+                    takes: match current {
+                        RuleValue::Number(_) => "a number".to_owned(),
+                        RuleValue::Word(_) => rule.options.join(" or "),
+                    },
+                });
+            }
+        };
+        let mut changed = self.clone();
+        if let Some(rule) = changed.rules.get_mut(key) {
+            rule.value = value;
+        }
+        Ok(changed)
+    }
+}
+
+/// The rule set that `NAME[,key=value…]` chooses.
+///
+/// ```
+/// let set = plume_datasets::rules::choose("hubei-2021,day_basis=running").unwrap();
+/// assert_eq!(set.word("day_basis").unwrap(), "running");
+/// ```
+pub fn choose(text: &str) -> Result<RuleSet, RuleError> {
+    let mut parts = text.split(',').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let mut set = RULE_SETS.iter().find(|set| set.name == name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = RULE_SETS.iter().map(|set| set.name.as_str()).collect();
+        RuleError::UnknownSet(name.to_owned(), known.join(", "))
+    })?;
+    for option in parts {
+        let (key, value) = option.split_once('=').ok_or_else(|| RuleError::Syntax(option.to_owned()))?;
+        set = set.with(key.trim(), value.trim())?;
+    }
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_set_file_parses_and_each_rule_has_clause_and_mark() {
+        assert_eq!(rule_sets().len(), FILES.len());
+        for set in rule_sets() {
+            for (key, rule) in &set.rules {
+                assert!(!rule.clause.is_empty(), "{key}");
+                assert!(["seed", "standard", "recall", "default"].contains(&rule.mark.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_set_goes_on_after_its_end_as_lapsed() {
+        let day = |text: &str| text.parse().unwrap();
+        assert!(!in_force(day("2024-06-30")).unwrap().1);
+        assert!(in_force(day("2024-07-01")).unwrap().1);
+        assert_eq!(in_force(day("2019-01-01")).unwrap().0.name, "hubei-2021");
+    }
+
+    #[test]
+    fn a_wrong_choice_says_what_is_right() {
+        let error = |text| choose(text).unwrap_err().to_string();
+        assert!(error("hubei").contains("hubei-2021"));
+        assert!(error("hubei-2021,day_basis=lunar").contains("calendar or running"));
+        assert!(error("hubei-2021,air_day_hours=many").contains("a number"));
+        assert!(error("hubei-2021,nonsense=1").contains("see table rules"));
+        assert!(error("hubei-2021,day_basis").contains("key=value"));
+    }
+}

@@ -1,0 +1,30 @@
+//! All series of one outlet side by side.
+//!
+//! ```text
+//! sorted streams ──▶ cursor ──▶ OutletFrame ──▶ SettledOutlet ──▶ FrameRule ──▶ batches
+//! (mn, factor, ts)   one mn     rows of all     each hour valid    months,
+//! of every table     at a time  its series      or not, and why    masses …
+//! ```
+//!
+//! The store is sorted by outlet, so one pass cuts the streams of every table
+//! into one [`OutletFrame`] after another: no hash table, no sort, one outlet in
+//! memory per partition. Rows are never merged across streams; a frame is the
+//! runs of the smallest `mn` over all of them.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`outlet`] | the frame: rows of one outlet, by table and factor |
+//! | [`facts`] | what the registry knows of an outlet |
+//! | [`settle`] | the hours of every series of an outlet, stops and flow applied |
+//! | [`cursor`] | cuts sorted streams into frames |
+//! | [`exec`] | the physical operator |
+//! | [`source`] | what the operator asks of a store, and the table functions' shared planning |
+//! | [`rules`] | the rules that run over frames, one a view |
+
+pub mod cursor;
+pub mod exec;
+pub mod facts;
+pub mod outlet;
+pub mod rules;
+pub mod settle;
+pub mod source;

@@ -1,0 +1,276 @@
+//! Cuts streams sorted by (mn, factor, ts) into one outlet after another.
+//!
+//! String keys of one dictionary page share one view, so where a run ends is
+//! found by comparing 16-byte views, and by strings only where views differ.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringViewArray};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+
+use super::facts::Registry;
+use super::outlet::{OutletFrame, SeriesTable};
+
+/// Cuts the streams of one partition into frames.
+pub struct FrameCursor {
+    streams: Vec<OutletStream>,
+    registry: Arc<Registry>,
+    next_registered: usize,
+    bounds: KeyBounds,
+}
+
+/// The outlets of one partition: from `lower`, below `upper`; `None` is open.
+#[derive(Debug, Clone, Default)]
+pub struct KeyBounds {
+    /// The least `mn`.
+    pub lower: Option<String>,
+    /// The `mn` that the next partition starts with.
+    pub upper: Option<String>,
+}
+
+impl KeyBounds {
+    fn is_before(&self, mn: &str) -> bool {
+        self.lower.as_deref().is_some_and(|lower| mn < lower)
+    }
+
+    fn is_past(&self, mn: &str) -> bool {
+        self.upper.as_deref().is_some_and(|upper| mn >= upper)
+    }
+}
+
+impl std::fmt::Debug for FrameCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameCursor").field("streams", &self.streams.len()).finish_non_exhaustive()
+    }
+}
+
+impl FrameCursor {
+    /// A cursor over streams, each with the table its rows belong to. Outlets of
+    /// the registry within `bounds` get a frame even when no row came.
+    pub fn new(
+        streams: Vec<(SeriesTable, SendableRecordBatchStream)>,
+        registry: Arc<Registry>,
+        bounds: KeyBounds,
+    ) -> Self {
+        let streams = streams.into_iter().map(|(table, stream)| OutletStream::new(table, stream)).collect();
+        let next_registered = registry.outlets().partition_point(|outlet| bounds.is_before(&outlet.mn));
+        Self { streams, registry, next_registered, bounds }
+    }
+
+    /// Fills `frame` with the next outlet; `false` when there is none.
+    pub async fn next(&mut self, frame: &mut OutletFrame) -> Result<bool> {
+        for stream in &mut self.streams {
+            stream.advance_into(&self.bounds).await?;
+        }
+        let registered = self.registry.outlets().get(self.next_registered).map(|outlet| outlet.mn.as_str());
+        let registered = registered.filter(|mn| !self.bounds.is_past(mn));
+        let received = self.streams.iter().filter_map(OutletStream::mn).min();
+        let Some(mn) = registered.into_iter().chain(received).min() else { return Ok(false) };
+        frame.start(mn);
+        if registered == Some(frame.mn.as_str()) {
+            self.next_registered += 1;
+        }
+        for stream in &mut self.streams {
+            stream.take_outlet(frame).await?;
+        }
+        Ok(true)
+    }
+}
+
+/// One sorted stream and where it stands.
+struct OutletStream {
+    table: SeriesTable,
+    stream: SendableRecordBatchStream,
+    batch: Option<Columns>,
+    row: usize,
+    started: bool,
+}
+
+impl OutletStream {
+    fn new(table: SeriesTable, stream: SendableRecordBatchStream) -> Self {
+        Self { table, stream, batch: None, row: 0, started: false }
+    }
+
+    /// The outlet the stream stands at.
+    fn mn(&self) -> Option<&str> {
+        self.batch.as_ref().map(|batch| batch.mn.value(self.row))
+    }
+
+    /// Makes the stream stand at a row, if any is left.
+    async fn fill(&mut self) -> Result<()> {
+        while self.batch.as_ref().is_none_or(|batch| self.row >= batch.ts.len()) {
+            let done = self.started && self.batch.is_none();
+            if done {
+                return Ok(());
+            }
+            self.started = true;
+            self.row = 0;
+            self.batch = match self.stream.next().await {
+                Some(batch) => Some(Columns::of(&batch?)?),
+                None => None,
+            };
+            if self.batch.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Skips outlets before the partition's first and drops those past its last.
+    async fn advance_into(&mut self, bounds: &KeyBounds) -> Result<()> {
+        self.fill().await?;
+        while let Some(batch) = &self.batch {
+            let mn = batch.mn.value(self.row);
+            if bounds.is_past(mn) {
+                self.batch = None;
+                self.started = true;
+                return Ok(());
+            }
+            if !bounds.is_before(mn) {
+                return Ok(());
+            }
+            self.row = run_end(&batch.mn, self.row, batch.ts.len());
+            self.fill().await?;
+        }
+        Ok(())
+    }
+
+    /// Appends the rows of the frame's outlet, if the stream stands at it.
+    async fn take_outlet(&mut self, frame: &mut OutletFrame) -> Result<()> {
+        loop {
+            let Some(batch) = &self.batch else { return Ok(()) };
+            if batch.mn.value(self.row) != frame.mn {
+                return Ok(());
+            }
+            let outlet_end = run_end(&batch.mn, self.row, batch.ts.len());
+            while self.row < outlet_end {
+                let series_end = run_end(&batch.factor, self.row, outlet_end);
+                batch.append(self.row..series_end, self.table, frame);
+                self.row = series_end;
+            }
+            self.fill().await?;
+        }
+    }
+}
+
+/// Where the run of equal strings that starts at `start` ends, at most `limit`.
+/// Equal strings must be contiguous. Doubling steps, then bisection, over views.
+fn run_end(strings: &StringViewArray, start: usize, limit: usize) -> usize {
+    let views = strings.views();
+    let mut end = start;
+    loop {
+        let view = views[end];
+        let same = |position: usize| views[position] == view;
+        let mut step = 1;
+        while end + step < limit && same(end + step) {
+            step *= 2;
+        }
+        let (low, high) = (end + step / 2, (end + step).min(limit));
+        end = low + views[low..high].partition_point(|candidate| *candidate == view);
+        if end >= limit || strings.value(end) != strings.value(start) {
+            return end;
+        }
+    }
+}
+
+/// The columns of one batch. Key columns are never NULL.
+struct Columns {
+    mn: StringViewArray,
+    factor: StringViewArray,
+    ts: ScalarBuffer<i64>,
+    value: Option<Float64Array>,
+    flag: Option<StringViewArray>,
+    total: Option<Float64Array>,
+    converted: Option<Float64Array>,
+}
+
+impl Columns {
+    fn of(batch: &RecordBatch) -> Result<Self> {
+        let strings =
+            |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_view_opt().cloned());
+        let floats = |name: &str| {
+            batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>().cloned())
+        };
+        let missing = |name: &str| internal_datafusion_err!("a frame's input lacks column '{name}'");
+        let ts = batch.column_by_name("ts").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        Ok(Self {
+            mn: strings("mn").ok_or_else(|| missing("mn"))?,
+            factor: strings("factor").ok_or_else(|| missing("factor"))?,
+            ts: ts.ok_or_else(|| missing("ts"))?.values().clone(),
+            value: floats("value"),
+            flag: strings("flag"),
+            total: floats("total"),
+            converted: floats("converted"),
+        })
+    }
+
+    /// Appends rows of one series to the frame.
+    fn append(&self, rows: std::ops::Range<usize>, table: SeriesTable, frame: &mut OutletFrame) {
+        let out = frame.table_mut(table);
+        let start = out.ts.len();
+        out.ts.extend_from_slice(&self.ts[rows.clone()]);
+        append_floats(self.value.as_ref(), rows.clone(), &mut out.value);
+        append_floats(self.total.as_ref(), rows.clone(), &mut out.total);
+        append_floats(self.converted.as_ref(), rows.clone(), &mut out.converted);
+        append_flags(self.flag.as_ref(), rows.clone(), &mut out.flag);
+        out.note_piece(self.factor.value(rows.start), start..start + rows.len());
+    }
+}
+
+/// Appends floats, NaN where NULL; a column that was not read stays empty.
+fn append_floats(column: Option<&Float64Array>, rows: std::ops::Range<usize>, out: &mut Vec<f64>) {
+    let Some(column) = column else { return };
+    if column.null_count() == 0 {
+        return out.extend_from_slice(&column.values()[rows]);
+    }
+    out.extend(rows.map(|row| if column.is_valid(row) { column.value(row) } else { f64::NAN }));
+}
+
+/// Appends flag letters, 0 where NULL. A view's first four bytes are the
+/// length, the string of up to twelve bytes follows.
+fn append_flags(column: Option<&StringViewArray>, rows: std::ops::Range<usize>, out: &mut Vec<u8>) {
+    let Some(column) = column else { return };
+    let letter = |view: u128| if view as u32 == 0 { 0 } else { (view >> 32) as u8 };
+    if column.null_count() == 0 {
+        return out.extend(column.views()[rows].iter().map(|view| letter(*view)));
+    }
+    out.extend(rows.map(|row| if column.is_valid(row) { letter(column.views()[row]) } else { 0 }));
+}
+
+/// The error for a frame that outgrows the memory pool.
+pub(super) fn too_large(mn: &str, error: &DataFusionError) -> DataFusionError {
+    DataFusionError::ResourcesExhausted(format!("the rows of outlet {mn} don't fit the memory pool: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_run_goes_on_over_views_that_differ() {
+        let long = "a".repeat(20);
+        let strings = StringViewArray::from(vec![long.as_str(), long.as_str(), "b", "b", "c"]);
+        assert_eq!(run_end(&strings, 0, 5), 2);
+        assert_eq!(run_end(&strings, 2, 5), 4);
+        assert_eq!(run_end(&strings, 2, 3), 3);
+        assert_eq!(run_end(&strings, 4, 5), 5);
+    }
+
+    proptest! {
+        #[test]
+        fn run_end_equals_a_linear_search(lengths in prop::collection::vec(1_usize..70, 1..20)) {
+            let words = lengths.iter().enumerate();
+            let strings: Vec<String> = words.flat_map(|(i, n)| vec![format!("outlet-number-{i:04}"); *n]).collect();
+            let array = StringViewArray::from_iter_values(&strings);
+            for start in 0..strings.len() {
+                let linear = strings[start..].iter().take_while(|s| **s == strings[start]).count();
+                prop_assert_eq!(run_end(&array, start, strings.len()), start + linear);
+            }
+        }
+    }
+}

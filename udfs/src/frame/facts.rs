@@ -1,0 +1,131 @@
+//! What the registry knows of an outlet.
+
+use std::ops::Range;
+
+use crate::time::{HOUR_US, hour_of};
+
+/// Half-open span of time stamps; an open end is the end of time.
+pub type Span = Range<i64>;
+
+/// The span of two time stamps; `None` is open.
+pub fn span(start: Option<i64>, end: Option<i64>) -> Span {
+    start.unwrap_or(i64::MIN)..end.unwrap_or(i64::MAX)
+}
+
+/// The hours that start within a span.
+pub fn hours_within(span: &Span) -> Range<i64> {
+    let first_at_or_after = |ts: i64| match ts {
+        i64::MIN | i64::MAX => ts,
+        ts => hour_of(ts) + i64::from(ts.rem_euclid(HOUR_US) != 0),
+    };
+    first_at_or_after(span.start)..first_at_or_after(span.end)
+}
+
+/// What the registry knows of an outlet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutletFacts {
+    /// The outlet.
+    pub mn: String,
+    /// When it was registered; empty for an outlet only its monitors or stops name.
+    pub registered: Vec<Span>,
+    /// Reference oxygen in force, %.
+    pub o2_reference: Vec<(Span, f64)>,
+    /// What is monitored.
+    pub monitors: Vec<MonitorFacts>,
+    /// Stops of production.
+    pub production_stops: Vec<Span>,
+    /// Stops of the monitoring facility.
+    pub facility_stops: Vec<Span>,
+}
+
+/// What the registry knows of one monitor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MonitorFacts {
+    /// Factor code.
+    pub factor: String,
+    /// When it is in force.
+    pub span: Span,
+    /// Seconds that one minute row covers, if the registry says.
+    pub minute_interval_s: Option<f64>,
+}
+
+impl OutletFacts {
+    /// Reference oxygen in force at a time.
+    pub fn o2_reference_at(&self, ts: i64) -> Option<f64> {
+        self.o2_reference.iter().find(|(span, _)| span.contains(&ts)).map(|(_, o2)| *o2)
+    }
+
+    /// Seconds that one minute row of a factor covers, if the registry says.
+    pub fn minute_interval_s(&self, factor: &str, ts: i64) -> Option<f64> {
+        let in_force = |m: &&MonitorFacts| m.factor == factor && m.span.contains(&ts);
+        self.monitors.iter().find(in_force)?.minute_interval_s
+    }
+
+    /// The span in which results of a factor are due: the outlet's, cut to the
+    /// monitor's where it has one. `None` if the outlet isn't registered.
+    pub fn due(&self, factor: &str) -> Option<Span> {
+        let hull = |spans: &mut dyn Iterator<Item = Span>| {
+            spans.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+        };
+        let outlet = hull(&mut self.registered.iter().cloned())?;
+        let of_factor = |m: &&MonitorFacts| m.factor == factor;
+        let monitor = hull(&mut self.monitors.iter().filter(of_factor).map(|m| m.span.clone()));
+        let monitor = monitor.unwrap_or(i64::MIN..i64::MAX);
+        Some(outlet.start.max(monitor.start)..outlet.end.min(monitor.end))
+    }
+}
+
+/// What is known of every outlet, sorted by `mn`, and how far the data reach.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    outlets: Vec<OutletFacts>,
+    /// The last hour with any row, plus one: later hours are not due yet.
+    pub horizon: i64,
+}
+
+impl Registry {
+    /// A registry of outlets in any order; those of one `mn` must be one entry.
+    pub fn new(mut outlets: Vec<OutletFacts>, horizon: i64) -> Self {
+        outlets.sort_by(|a, b| a.mn.cmp(&b.mn));
+        Self { outlets, horizon }
+    }
+
+    /// Every outlet, by `mn`.
+    pub fn outlets(&self) -> &[OutletFacts] {
+        &self.outlets
+    }
+
+    /// What is known of an outlet.
+    pub fn outlet(&self, mn: &str) -> Option<&OutletFacts> {
+        let position = self.outlets.binary_search_by(|outlet| outlet.mn.as_str().cmp(mn)).ok()?;
+        self.outlets.get(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_belongs_to_the_span_that_holds_its_start() {
+        assert_eq!(hours_within(&(0..2 * HOUR_US)), 0..2);
+        assert_eq!(hours_within(&(1..2 * HOUR_US + 1)), 1..3);
+        assert_eq!(hours_within(&span(None, Some(HOUR_US))), i64::MIN..1);
+    }
+
+    #[test]
+    fn results_are_due_while_outlet_and_monitor_are_in_force() {
+        let facts = OutletFacts {
+            registered: vec![0..100],
+            monitors: vec![MonitorFacts {
+                factor: "a21026".into(),
+                span: 50..i64::MAX,
+                minute_interval_s: None,
+            }],
+            ..Default::default()
+        };
+        assert_eq!(facts.due("a21026"), Some(50..100));
+        assert_eq!(facts.due("a21002"), Some(0..100));
+        assert_eq!(OutletFacts::default().due("a21026"), None);
+    }
+}

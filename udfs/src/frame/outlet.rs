@@ -1,0 +1,149 @@
+//! The frame: the rows of one outlet, by table and factor.
+
+use std::ops::Range;
+
+use crate::validity::hours::Rows;
+
+/// The tables that a frame holds series of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SeriesTable {
+    /// Hourly means.
+    Hourly,
+    /// Minute means.
+    Minute,
+    /// Daily means as reported.
+    Daily,
+}
+
+impl SeriesTable {
+    /// Every table, in the order a frame holds them.
+    pub const ALL: [Self; 3] = [Self::Hourly, Self::Minute, Self::Daily];
+
+    /// The table's name in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hourly => "hourly",
+            Self::Minute => "minute",
+            Self::Daily => "daily",
+        }
+    }
+}
+
+/// The rows of one table of one outlet. Columns that were not read are empty.
+#[derive(Debug, Clone, Default)]
+pub struct TableRows {
+    series: Vec<Series>,
+    /// Start of the interval, µs.
+    pub ts: Vec<i64>,
+    /// Value, NaN where NULL.
+    pub value: Vec<f64>,
+    /// Flag letter, 0 where NULL.
+    pub flag: Vec<u8>,
+    /// Accumulated in the interval, NaN where NULL.
+    pub total: Vec<f64>,
+    /// Converted value as sent, NaN where NULL.
+    pub converted: Vec<f64>,
+}
+
+/// Where the rows of one factor lie: pieces in time order, one a file run.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    /// Factor code.
+    pub factor: String,
+    /// Row ranges in time order.
+    pub pieces: Vec<Range<usize>>,
+}
+
+impl TableRows {
+    /// Empties the table, keeping its memory.
+    pub fn clear(&mut self) {
+        self.series.clear();
+        self.ts.clear();
+        self.value.clear();
+        self.flag.clear();
+        self.total.clear();
+        self.converted.clear();
+    }
+
+    /// The series present.
+    pub fn series(&self) -> &[Series] {
+        &self.series
+    }
+
+    /// The series of a factor.
+    pub fn of(&self, factor: &str) -> Option<&Series> {
+        self.series.iter().find(|series| series.factor == factor)
+    }
+
+    /// Notes that rows of a factor were appended at `piece`.
+    pub fn note_piece(&mut self, factor: &str, piece: Range<usize>) {
+        match self.series.iter_mut().find(|series| series.factor == factor) {
+            Some(series) => match series.pieces.last_mut() {
+                Some(last) if last.end == piece.start => last.end = piece.end,
+                _ => series.pieces.push(piece),
+            },
+            None => self.series.push(Series { factor: factor.to_owned(), pieces: vec![piece] }),
+        }
+    }
+
+    /// The rows of a piece.
+    pub fn rows(&self, piece: &Range<usize>) -> Rows<'_> {
+        Rows {
+            ts: &self.ts[piece.clone()],
+            value: &self.value[piece.clone()],
+            flag: &self.flag[piece.clone()],
+        }
+    }
+
+    /// First and last time stamp of a series; pieces may come in any order.
+    pub fn extent(&self, series: &Series) -> Option<(i64, i64)> {
+        let ends = |piece: &Range<usize>| {
+            let ts = &self.ts[piece.clone()];
+            Some((*ts.first()?, *ts.last()?))
+        };
+        series
+            .pieces
+            .iter()
+            .filter_map(ends)
+            .reduce(|(first, last), (start, end)| (first.min(start), last.max(end)))
+    }
+
+    /// Bytes held.
+    pub fn memory_size(&self) -> usize {
+        self.ts.capacity() * 8
+            + self.flag.capacity()
+            + (self.value.capacity() + self.total.capacity() + self.converted.capacity()) * 8
+    }
+}
+
+/// The rows of one outlet in every table.
+#[derive(Debug, Clone, Default)]
+pub struct OutletFrame {
+    /// The outlet.
+    pub mn: String,
+    tables: [TableRows; SeriesTable::ALL.len()],
+}
+
+impl OutletFrame {
+    /// Starts the frame of an outlet, keeping the memory of the one before.
+    pub fn start(&mut self, mn: &str) {
+        self.mn.clear();
+        self.mn.push_str(mn);
+        self.tables.iter_mut().for_each(TableRows::clear);
+    }
+
+    /// The rows of a table.
+    pub fn table(&self, table: SeriesTable) -> &TableRows {
+        &self.tables[table as usize]
+    }
+
+    /// The rows of a table, to append to.
+    pub fn table_mut(&mut self, table: SeriesTable) -> &mut TableRows {
+        &mut self.tables[table as usize]
+    }
+
+    /// Bytes held.
+    pub fn memory_size(&self) -> usize {
+        self.tables.iter().map(TableRows::memory_size).sum()
+    }
+}

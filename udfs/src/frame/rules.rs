@@ -1,0 +1,63 @@
+//! The rules that run over frames; each makes the rows of one view.
+
+mod columns;
+pub mod daily_valid;
+pub mod emissions;
+pub mod hourly_valid;
+pub mod monthly_valid;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+
+use super::facts::Registry;
+use super::outlet::{OutletFrame, SeriesTable};
+use super::settle::Scope;
+use crate::validity::Rulebook;
+
+/// What a rule is given besides the frames.
+#[derive(Debug, Clone)]
+pub struct RuleContext {
+    /// What is known of the outlets.
+    pub registry: Arc<Registry>,
+    /// The numbers in force.
+    pub rulebook: Arc<Rulebook>,
+    /// The hours asked for.
+    pub scope: Scope,
+}
+
+/// A rule over frames: what it reads and the rows it makes.
+pub trait FrameRule: Debug + Send + Sync {
+    /// The rule's name in SQL.
+    fn name(&self) -> &str;
+
+    /// The rows it makes.
+    fn schema(&self) -> SchemaRef;
+
+    /// The columns it reads of each table, besides `mn`, `factor` and `ts`, for
+    /// the output columns `wanted`.
+    fn reads(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<(SeriesTable, Vec<&'static str>)>;
+
+    /// Starts a run over the outlets of one partition.
+    fn start(&self, context: RuleContext, wanted: &dyn Fn(&str) -> bool) -> Box<dyn FrameRun>;
+}
+
+/// A rule running over the outlets of one partition, in order of `mn`.
+pub trait FrameRun: Send {
+    /// Adds the rows of one outlet.
+    fn outlet(&mut self, frame: &OutletFrame) -> Result<()>;
+
+    /// Rows not yet taken.
+    fn len(&self) -> usize;
+
+    /// Whether no row waits to be taken.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes the rows made so far.
+    fn take(&mut self) -> Result<RecordBatch>;
+}

@@ -1,0 +1,283 @@
+//! The hours of every series of an outlet, with stops and flow applied.
+//!
+//! Due hours: a registered outlet's from its `since` (or the series' first row)
+//! to its `until` (or the last hour any outlet sent); another's from the
+//! series' first to its last row.
+
+use std::ops::Range;
+
+use plume_datasets::factors::{Medium, OXYGEN, kg_per_unit};
+
+use super::facts::{OutletFacts, Registry, hours_within};
+use super::outlet::{OutletFrame, SeriesTable, TableRows};
+use crate::emission::o2_convert::o2_convert_with;
+use crate::time::{HOUR_US, day_of_hour, hour_of};
+use crate::validity::Rulebook;
+use crate::validity::hours::{HourState, Hours, contradicts_stop};
+
+/// One series with its settled hours.
+#[derive(Debug, Clone)]
+pub struct SettledSeries {
+    /// Factor code.
+    pub factor: String,
+    /// Its medium.
+    pub medium: Medium,
+    /// Its hours, on the outlet's grid.
+    pub hours: Hours,
+}
+
+/// How much of an outlet to settle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The hours asked for.
+    pub hours: Range<i64>,
+}
+
+/// The settled hours of every series of one outlet, all on one grid.
+#[derive(Debug, Default)]
+pub struct SettledOutlet {
+    series: Vec<SettledSeries>,
+    spare: Vec<Hours>,
+    contradicted: Vec<bool>,
+    grid: Range<i64>,
+}
+
+impl SettledOutlet {
+    /// The series, by factor.
+    pub fn series(&self) -> &[SettledSeries] {
+        &self.series
+    }
+
+    /// The series of a factor.
+    pub fn of(&self, factor: &str) -> Option<&SettledSeries> {
+        self.series.iter().find(|series| series.factor == factor)
+    }
+
+    /// The flow that carries a medium.
+    pub fn flow(&self, medium: Medium) -> Option<&Hours> {
+        self.of(medium.flow_factor()).map(|series| &series.hours)
+    }
+
+    /// The hours that all series are settled on.
+    pub fn grid(&self) -> Range<i64> {
+        self.grid.clone()
+    }
+
+    /// Settles the hours of a frame within `scope`.
+    pub fn settle(&mut self, frame: &OutletFrame, registry: &Registry, scope: &Scope, rules: &Rulebook) {
+        let facts = registry.outlet(&frame.mn);
+        self.spare.extend(self.series.drain(..).map(|series| series.hours));
+        let due = due_hours(frame, facts, registry.horizon);
+        self.grid = due
+            .iter()
+            .fold(i64::MAX..i64::MIN, |hull, (_, _, due)| hull.start.min(due.start)..hull.end.max(due.end));
+        self.grid = self.grid.start.max(scope.hours.start)..self.grid.end.min(scope.hours.end);
+        if self.grid.is_empty() {
+            self.grid = 0..0;
+            return;
+        }
+        for (factor, medium, due) in due {
+            let mut hours = self.spare.pop().unwrap_or_default();
+            hours.reset(&self.grid, &due);
+            settle_series(&mut hours, frame, &factor, medium, facts, rules);
+            self.series.push(SettledSeries { factor, medium, hours });
+        }
+        if let Some(facts) = facts {
+            self.apply_stops(facts, rules);
+        }
+        self.apply_flow();
+    }
+
+    /// Takes the hours of stopped production and of stopped facilities out.
+    fn apply_stops(&mut self, facts: &OutletFacts, rules: &Rulebook) {
+        for span in &facts.facility_stops {
+            let hours = hours_within(span);
+            self.series.iter_mut().for_each(|series| {
+                series.hours.stop(&hours, HourState::FacilityStopped, |_| false);
+            });
+        }
+        if facts.production_stops.is_empty() {
+            return;
+        }
+        self.note_contradictions(rules);
+        for span in &facts.production_stops {
+            let hours = hours_within(span);
+            for series in &mut self.series {
+                let contradicted = &self.contradicted;
+                series.hours.stop(&hours, HourState::Stopped, |position| contradicted[position]);
+            }
+        }
+    }
+
+    /// Notes the hours whose own rows show that the plant ran.
+    fn note_contradictions(&mut self, rules: &Rulebook) {
+        let values = |factor: &str| self.of(factor).map(|series| series.hours.value.as_slice());
+        let oxygen = values(OXYGEN);
+        let flows = [Medium::Air, Medium::Water].map(|medium| (medium, values(medium.flow_factor())));
+        let len = usize::try_from(self.grid.end - self.grid.start).unwrap_or_default();
+        let mut contradicted = vec![false; len];
+        for (position, contradicted) in contradicted.iter_mut().enumerate() {
+            let o2_limit = rules.at(day_of_hour(self.grid.start + position as i64)).stop_contradicted_o2;
+            let at = |values: Option<&[f64]>| values.map_or(f64::NAN, |values| values[position]);
+            *contradicted =
+                flows.iter().any(|(medium, flow)| contradicts_stop(*medium, at(*flow), at(oxygen), o2_limit));
+        }
+        self.contradicted = contradicted;
+    }
+
+    /// Marks the hours of water in which nothing flowed.
+    fn apply_flow(&mut self) {
+        let flow_factor = Medium::Water.flow_factor();
+        let Some(position) = self.series.iter().position(|s| s.factor == flow_factor) else { return };
+        let flow = std::mem::take(&mut self.series[position].hours);
+        for series in &mut self.series {
+            if series.medium == Medium::Water && series.factor != flow_factor {
+                series.hours.without_flow(&flow);
+            }
+        }
+        self.series[position].hours = flow;
+    }
+
+    /// m³ of each hour of a medium's flow into `out`: the flow's `total` where a
+    /// reported row gave one, else its value × 3600 (air) or × 3.6 (water). NaN
+    /// where the flow is not valid.
+    pub fn volumes(&self, frame: &OutletFrame, medium: Medium, out: &mut Vec<f64>) {
+        out.clear();
+        let Some(flow) = self.flow(medium) else { return };
+        out.extend(flow.value.iter().map(|value| value * medium.cubic_metres_per_hour()));
+        let rows = frame.table(SeriesTable::Hourly);
+        let Some(series) = rows.of(medium.flow_factor()).filter(|_| !rows.total.is_empty()) else { return };
+        for row in series.pieces.iter().flat_map(Clone::clone) {
+            let Ok(position) = usize::try_from(hour_of(rows.ts[row]) - flow.first) else { continue };
+            let by_minutes = flow.valid_minutes.get(position).is_some_and(|minutes| !minutes.is_nan());
+            let valid = flow.state.get(position).is_some_and(|state| state.is_valid());
+            if valid && !by_minutes && !rows.total[row].is_nan() {
+                out[position] = rows.total[row];
+            }
+        }
+    }
+
+    /// Converted values of a series into `out`: as sent, else computed from the
+    /// hour's valid oxygen, capped as the rules say; NaN where the hour isn't valid or
+    /// nothing tells. `sent` tells where a value was sent.
+    pub fn converted(
+        &self,
+        frame: &OutletFrame,
+        series: &SettledSeries,
+        facts: Option<&OutletFacts>,
+        rules: &Rulebook,
+        out: &mut Converted,
+    ) {
+        let hours = &series.hours;
+        out.value.clear();
+        out.value.resize(hours.len(), f64::NAN);
+        out.sent.clear();
+        out.sent.resize(hours.len(), false);
+        if series.medium != Medium::Air || kg_per_unit(&series.factor).is_none() {
+            return;
+        }
+        let rows = frame.table(SeriesTable::Hourly);
+        if let Some(reported) = rows.of(&series.factor).filter(|_| !rows.converted.is_empty()) {
+            for row in reported.pieces.iter().flat_map(Clone::clone) {
+                let Ok(position) = usize::try_from(hour_of(rows.ts[row]) - hours.first) else { continue };
+                let valid = hours.state.get(position).is_some_and(|state| state.is_valid());
+                if valid && !rows.converted[row].is_nan() {
+                    out.value[position] = rows.converted[row];
+                    out.sent[position] = true;
+                }
+            }
+        }
+        let (Some(oxygen), Some(facts)) = (self.of(OXYGEN), facts) else { return };
+        for (position, value) in out.value.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
+            let hour = hours.first + position as i64;
+            let Some(reference) = facts.o2_reference_at(hour * HOUR_US) else { continue };
+            let rules = rules.at(day_of_hour(hour));
+            let o2 = oxygen.hours.value[position].min(rules.o2_view_cap);
+            if oxygen.hours.value[position].is_nan() {
+                continue;
+            }
+            *value = o2_convert_with(hours.value[position], o2, reference, rules.o2_air).unwrap_or(f64::NAN);
+        }
+    }
+}
+
+/// Converted values of one series, on its grid.
+#[derive(Debug, Clone, Default)]
+pub struct Converted {
+    /// The converted value, NaN where there is none.
+    pub value: Vec<f64>,
+    /// Whether it was sent rather than computed.
+    pub sent: Vec<bool>,
+}
+
+/// The factors of an outlet that have a medium, each with the hours in which it is due.
+fn due_hours(
+    frame: &OutletFrame,
+    facts: Option<&OutletFacts>,
+    horizon: i64,
+) -> Vec<(String, Medium, Range<i64>)> {
+    let rows = SeriesTable::ALL.iter().flat_map(|table| frame.table(*table).series());
+    let monitors = facts.into_iter().flat_map(|facts| &facts.monitors);
+    let mut factors: Vec<&str> =
+        rows.map(|s| s.factor.as_str()).chain(monitors.map(|m| m.factor.as_str())).collect();
+    factors.sort_unstable();
+    factors.dedup();
+    factors
+        .into_iter()
+        .filter_map(|factor| {
+            let medium = Medium::of(factor)?;
+            Some((factor.to_owned(), medium, due_of(frame, factor, facts, horizon)?))
+        })
+        .collect()
+}
+
+/// The hours in which a factor is due; `None` where nothing ever was.
+fn due_of(
+    frame: &OutletFrame,
+    factor: &str,
+    facts: Option<&OutletFacts>,
+    horizon: i64,
+) -> Option<Range<i64>> {
+    let extent = SeriesTable::ALL
+        .iter()
+        .filter_map(|table| {
+            let rows = frame.table(*table);
+            let (first, last) = rows.extent(rows.of(factor)?)?;
+            let covered = if *table == SeriesTable::Daily { 24 } else { 1 };
+            Some(hour_of(first)..hour_of(last) + covered)
+        })
+        .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
+    let Some(due) = facts.and_then(|facts| facts.due(factor)) else { return extent };
+    let due = hours_within(&due);
+    let start = if due.start == i64::MIN { extent.map_or(horizon, |extent| extent.start) } else { due.start };
+    let due = start..due.end.min(horizon);
+    (!due.is_empty()).then_some(due)
+}
+
+/// Settles one series from its reported hours and its minutes.
+fn settle_series(
+    hours: &mut Hours,
+    frame: &OutletFrame,
+    factor: &str,
+    medium: Medium,
+    facts: Option<&OutletFacts>,
+    rules: &Rulebook,
+) {
+    let each_piece = |rows: &TableRows, settle: &mut dyn FnMut(&Range<usize>)| {
+        if let Some(series) = rows.of(factor) {
+            series.pieces.iter().for_each(settle);
+        }
+    };
+    let hourly = frame.table(SeriesTable::Hourly);
+    each_piece(hourly, &mut |piece| hours.settle_reported(hourly.rows(piece)));
+    let minutes = frame.table(SeriesTable::Minute);
+    each_piece(minutes, &mut |piece| {
+        let rows = minutes.rows(piece);
+        let Some(&first) = rows.ts.first() else { return };
+        let rules = rules.at(day_of_hour(hour_of(first)));
+        let interval_s = facts
+            .and_then(|facts| facts.minute_interval_s(factor, first))
+            .unwrap_or_else(|| rules.minute_s(medium));
+        hours.settle_minutes(rows, interval_s, rules.hour_minutes);
+    });
+}

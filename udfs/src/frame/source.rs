@@ -1,0 +1,301 @@
+//! What the operator asks of a store, and how its views and table functions are planned.
+
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::{Result, ScalarValue, plan_datafusion_err, plan_err};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::exec::{FrameExec, FrameInput};
+use super::facts::Registry;
+use super::outlet::SeriesTable;
+use super::rules::daily_valid::DailyValid;
+use super::rules::emissions::Emissions;
+use super::rules::hourly_valid::HourlyValid;
+use super::rules::monthly_valid::MonthlyValid;
+use super::rules::{FrameRule, RuleContext};
+use super::settle::Scope;
+use crate::emission::masses::Grain;
+use crate::time::{
+    DAY_HOURS, HOUR_US, day_of, day_of_hour, first_day_of_month, first_month_of_quarter, hour_of, month_of,
+};
+use crate::validity::Rulebook;
+
+/// What a rule reads.
+#[derive(Debug)]
+pub struct FrameRequest<'a> {
+    /// The columns of each table, besides `mn`, `factor` and `ts`.
+    pub tables: Vec<(SeriesTable, Vec<&'static str>)>,
+    /// The hours read; rows outside them may come, too.
+    pub hours: Range<i64>,
+    /// Filters on `mn`; rows that they refuse may come, too.
+    pub filters: &'a [Expr],
+}
+
+/// What a rule is given to read.
+#[derive(Debug)]
+pub struct FramePlan {
+    /// Sorted plans, all cut at the split points.
+    pub inputs: Vec<FrameInput>,
+    /// The least `mn` of each partition but the first.
+    pub split_points: Vec<String>,
+    /// What is known of the outlets.
+    pub registry: Arc<Registry>,
+}
+
+/// A store that gives sorted plans cut at common split points of `mn`. It passes
+/// through the same guard as every other query of the session.
+#[async_trait]
+pub trait FrameSource: Debug + Send + Sync {
+    /// Plans what a rule reads.
+    async fn plan(&self, session: &dyn Session, request: FrameRequest<'_>) -> Result<FramePlan>;
+
+    /// The numbers in force in the session.
+    fn rulebook(&self, session: &dyn Session) -> Result<Rulebook>;
+}
+
+/// A view or the result of a table function: a rule over the frames of a store.
+#[derive(Debug)]
+pub struct FrameTable {
+    source: Arc<dyn FrameSource>,
+    rule: Arc<dyn FrameRule>,
+    schema: SchemaRef,
+    hours: ReadHours,
+}
+
+/// Which hours a rule reads.
+#[derive(Debug, Clone)]
+enum ReadHours {
+    /// Those that the query's filters on the rule's time column leave.
+    Filtered {
+        /// The time column.
+        column: &'static str,
+        /// The first and last hour of the period that holds an hour.
+        widen: fn(i64) -> Range<i64>,
+    },
+    /// Fixed by the arguments.
+    Fixed(Range<i64>),
+}
+
+impl FrameTable {
+    /// The view `hourly_valid`.
+    pub fn hourly_valid(source: Arc<dyn FrameSource>) -> Self {
+        Self::filtered(source, Arc::new(HourlyValid), "ts", |hour| hour..hour + 1)
+    }
+
+    /// The view `daily_valid`.
+    pub fn daily_valid(source: Arc<dyn FrameSource>) -> Self {
+        Self::filtered(source, Arc::new(DailyValid), "day", |hour| {
+            let first = day_of_hour(hour) * DAY_HOURS;
+            first..first + DAY_HOURS
+        })
+    }
+
+    /// The view `monthly_valid`.
+    pub fn monthly_valid(source: Arc<dyn FrameSource>) -> Self {
+        Self::filtered(source, Arc::new(MonthlyValid), "month", |hour| {
+            let month = month_of(day_of_hour(hour));
+            first_day_of_month(month) * DAY_HOURS..first_day_of_month(month + 1) * DAY_HOURS
+        })
+    }
+
+    fn filtered(
+        source: Arc<dyn FrameSource>,
+        rule: Arc<dyn FrameRule>,
+        column: &'static str,
+        widen: fn(i64) -> Range<i64>,
+    ) -> Self {
+        let schema = rule.schema();
+        Self { source, rule, schema, hours: ReadHours::Filtered { column, widen } }
+    }
+
+    /// The hours a query reads.
+    fn hours(&self, filters: &[Expr]) -> Range<i64> {
+        match &self.hours {
+            ReadHours::Fixed(hours) => hours.clone(),
+            ReadHours::Filtered { column, widen } => {
+                let asked =
+                    filters.iter().fold(i64::MIN..i64::MAX, |hours, filter| narrow(hours, filter, column));
+                let start = if asked.start == i64::MIN { i64::MIN } else { widen(asked.start).start };
+                let end = if asked.end == i64::MAX { i64::MAX } else { widen(asked.end - 1).end };
+                start..end.max(start)
+            }
+        }
+    }
+}
+
+/// Narrows `hours` to those that a comparison of `column` with a constant can
+/// leave; anything else leaves them as they are.
+fn narrow(hours: Range<i64>, filter: &Expr, column: &str) -> Range<i64> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+            narrow(narrow(hours, left, column), right, column)
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let compared = match (left.as_ref(), right.as_ref()) {
+                (Expr::Column(c), Expr::Literal(value, _)) if c.name == column => Some((*op, value)),
+                (Expr::Literal(value, _), Expr::Column(c)) if c.name == column => {
+                    op.swap().map(|op| (op, value))
+                }
+                _ => None,
+            };
+            let hour = compared.and_then(|(op, value)| Some((op, hour_of(timestamp(value)?))));
+            let Some((op, hour)) = hour else { return hours };
+            match op {
+                Operator::Eq => hours.start.max(hour)..hours.end.min(hour + 1),
+                Operator::Gt | Operator::GtEq => hours.start.max(hour)..hours.end,
+                Operator::Lt | Operator::LtEq => hours.start..hours.end.min(hour + 1),
+                _ => hours,
+            }
+        }
+        Expr::Between(between) if !between.negated => {
+            let is_column = matches!(between.expr.as_ref(), Expr::Column(c) if c.name == column);
+            let bound = |expr: &Expr| match expr {
+                Expr::Literal(value, _) => timestamp(value).map(hour_of),
+                _ => None,
+            };
+            match (is_column, bound(&between.low), bound(&between.high)) {
+                (true, Some(low), Some(high)) => hours.start.max(low)..hours.end.min(high + 1),
+                _ => hours,
+            }
+        }
+        _ => hours,
+    }
+}
+
+/// A constant as a time stamp, µs.
+fn timestamp(value: &ScalarValue) -> Option<i64> {
+    match value.cast_to(&DataType::Timestamp(TimeUnit::Microsecond, None)).ok()? {
+        ScalarValue::TimestampMicrosecond(ts, _) => ts,
+        _ => None,
+    }
+}
+
+/// Whether a filter speaks of outlets only, so that it may be asked of every table.
+fn is_about_outlets(filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    !columns.is_empty() && columns.iter().all(|column| column.name == "mn")
+}
+
+#[async_trait]
+impl TableProvider for FrameTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let projected = self.schema.project(&projection)?;
+        let about_outlets: Vec<Expr> = filters.iter().filter(|f| is_about_outlets(f)).cloned().collect();
+        let hours = self.hours(filters);
+        let request = FrameRequest {
+            tables: self.rule.reads(&|name| projected.column_with_name(name).is_some()),
+            hours: hours.clone(),
+            filters: &about_outlets,
+        };
+        let FramePlan { inputs, split_points, registry } = self.source.plan(session, request).await?;
+        let rulebook = Arc::new(self.source.rulebook(session)?);
+        let context = RuleContext { registry, rulebook, scope: Scope { hours } };
+        Ok(Arc::new(FrameExec::try_new(Arc::clone(&self.rule), context, inputs, split_points, projection)?))
+    }
+}
+
+/// The table function `emissions(from, to, grain)`.
+#[derive(Debug)]
+pub struct EmissionsFunction {
+    source: Arc<dyn FrameSource>,
+}
+
+impl EmissionsFunction {
+    /// The function over a store.
+    pub fn new(source: Arc<dyn FrameSource>) -> Self {
+        Self { source }
+    }
+}
+
+impl TableFunctionImpl for EmissionsFunction {
+    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
+        const USAGE: &str = "emissions(from, to, grain): from and to are dates or time stamps, to is exclusive, grain is 'hour', 'day', 'month', 'quarter' or 'year'";
+        let [from, to, grain] = args.exprs() else {
+            return plan_err!("{USAGE}");
+        };
+        let (from, to) = (argument_ts("from", from)?, argument_ts("to", to)?);
+        if from >= to {
+            return plan_err!("emissions: from must lie before to; {USAGE}");
+        }
+        let grain = match grain {
+            Expr::Literal(value, _) => value.try_as_str().flatten().and_then(Grain::parse),
+            _ => None,
+        };
+        let grain =
+            grain.ok_or_else(|| plan_datafusion_err!("emissions: there is no such grain; {USAGE}"))?;
+        let first_hour_at_or_after = |ts: i64| hour_of(ts) + i64::from(ts.rem_euclid(HOUR_US) != 0);
+        let hours = first_hour_at_or_after(from)..first_hour_at_or_after(to);
+        let rule: Arc<dyn FrameRule> = Arc::new(Emissions { hours: hours.clone(), grain });
+        let schema = rule.schema();
+        let hours = ReadHours::Fixed(whole_quarters(from, to));
+        Ok(Arc::new(FrameTable { source: Arc::clone(&self.source), rule, schema, hours }))
+    }
+}
+
+/// The hours of the quarters that a span touches: a quarter's capture needs all of it.
+fn whole_quarters(from: i64, to: i64) -> Range<i64> {
+    let first_month = first_month_of_quarter(month_of(day_of(from)));
+    let after = first_month_of_quarter(month_of(day_of(to - 1))) + 3;
+    first_day_of_month(first_month) * DAY_HOURS..first_day_of_month(after) * DAY_HOURS
+}
+
+/// A time argument of a table function, µs.
+fn argument_ts(name: &str, expr: &Expr) -> Result<i64> {
+    let value = match expr {
+        Expr::Literal(value, _) => timestamp(value),
+        _ => None,
+    };
+    value.ok_or_else(|| {
+        plan_datafusion_err!("argument {name} must be a constant date or time stamp, like '2026-01-01'")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::prelude::{col, lit};
+
+    #[test]
+    fn filters_on_the_time_column_narrow_the_hours_read() {
+        let date = |day| lit(ScalarValue::Date32(Some(day)));
+        let all = || i64::MIN..i64::MAX;
+        assert_eq!(narrow(all(), &col("month").gt_eq(date(31)), "month"), 744..i64::MAX);
+        assert_eq!(narrow(all(), &date(31).gt(col("month")), "month"), i64::MIN..745);
+        assert_eq!(narrow(all(), &col("month").between(date(0), date(31)), "month"), 0..745);
+        assert_eq!(narrow(all(), &col("valid").eq(lit(true)), "month"), all());
+        let both = col("day").gt_eq(date(1)).and(col("day").lt(date(2)));
+        assert_eq!(narrow(all(), &both, "day"), 24..49);
+    }
+
+    #[test]
+    fn a_capture_reads_whole_quarters() {
+        let day = 24 * HOUR_US;
+        assert_eq!(whole_quarters(40 * day, 41 * day), 0..90 * 24); // February 1970
+        assert_eq!(whole_quarters(89 * day, 90 * day), 0..90 * 24);
+    }
+}

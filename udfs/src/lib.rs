@@ -1,0 +1,19 @@
+//! What the regulation computes.
+//!
+//! Kernels are pure: slices in, values out, no I/O, no engine types, no clock.
+//! Beside each stands its thin DataFusion wrapper, under the same name.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`time`] | Beijing civil time as whole hours, days and months |
+//! | [`validity`] | valid hours, days and months |
+//! | [`emission`] | flue-gas formulas and the mass of an hour |
+//! | [`frame`] | all series of one outlet side by side, and the operator that cuts them |
+//! | [`registry`] | every function, for a session to register |
+
+pub mod emission;
+pub mod frame;
+pub mod registry;
+mod scalar;
+pub mod time;
+pub mod validity;

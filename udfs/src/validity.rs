@@ -1,0 +1,22 @@
+//! Valid hours, days and months.
+//!
+//! | step | air | water |
+//! |---|---|---|
+//! | hour | 45 valid minutes, else the reported hour with flag `N` | the same; an hour with flow 0 is not due |
+//! | day | 20 valid hours, their mean | 75 % of the results due, weighted by flow |
+//! | month | 25 valid days (February 23), their mean | 75 % of the days, their mean |
+//!
+//! The numbers are rules ([`plume_datasets::rules`]), read into
+//! [`ValidityRules`]. The kernels work on dense hour grids of one outlet:
+//! [`hours`] settles each hour, [`days`] and [`months`] sum up.
+
+pub mod days;
+pub mod hours;
+mod mean_function;
+pub mod months;
+mod rules;
+pub mod valid_day_mean;
+pub mod valid_hour_mean;
+pub mod valid_month_mean;
+
+pub use rules::{DayBasis, Rulebook, ValidityRules};

@@ -1,0 +1,190 @@
+//! The numbers of a rule set that validity rests on.
+
+use plume_datasets::factors::Medium;
+use plume_datasets::rules::{RuleError, RuleSet, rule_sets};
+
+use crate::time;
+
+/// What the hours and days asked for are counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DayBasis {
+    /// The calendar: 20 hours, 25 days, whatever ran.
+    Calendar,
+    /// A share of the running hours and days, rounded up.
+    Running,
+}
+
+/// The numbers of a rule set that validity rests on, each named as its rule.
+#[derive(Debug, Clone)]
+pub struct ValidityRules {
+    /// Name of the rule set.
+    pub rule_set: String,
+    /// Valid minutes an hour needs.
+    pub hour_minutes: f64,
+    /// Seconds that one minute row of air covers.
+    pub air_minute_s: f64,
+    /// Seconds that one minute row of water covers.
+    pub water_minute_s: f64,
+    /// Valid hours a day of air needs.
+    pub air_day_hours: u32,
+    /// Valid days a month of air needs.
+    pub air_month_days: u32,
+    /// Valid days a February of air needs.
+    pub air_february_days: u32,
+    /// What they are counted from.
+    pub day_basis: DayBasis,
+    /// Share of running hours and days under [`DayBasis::Running`].
+    pub running_share: f64,
+    /// Share of the results due that a day of water needs.
+    pub water_day_share: f64,
+    /// Share of the days that a month of water needs.
+    pub water_month_share: f64,
+    /// Share of a quarter's running hours that must be valid.
+    pub capture_share: f64,
+    /// Oxygen of air, %.
+    pub o2_air: f64,
+    /// Oxygen at which views stop converting, %.
+    pub o2_view_cap: f64,
+    /// Oxygen below which flow contradicts a stop, %.
+    pub stop_contradicted_o2: f64,
+}
+
+impl ValidityRules {
+    /// Reads the numbers out of a rule set.
+    pub fn of(set: &RuleSet) -> Result<Self, RuleError> {
+        let count = |key| set.number(key).map(|number| number as u32);
+        Ok(Self {
+            rule_set: set.name.clone(),
+            hour_minutes: set.number("hour_minutes")?,
+            air_minute_s: set.number("air_minute_s")?,
+            water_minute_s: set.number("water_minute_s")?,
+            air_day_hours: count("air_day_hours")?,
+            air_month_days: count("air_month_days")?,
+            air_february_days: count("air_february_days")?,
+            day_basis: match set.word("day_basis")? {
+                "running" => DayBasis::Running,
+                _ => DayBasis::Calendar,
+            },
+            running_share: set.number("running_share")?,
+            water_day_share: set.number("water_day_share")?,
+            water_month_share: set.number("water_month_share")?,
+            capture_share: set.number("capture_share")?,
+            o2_air: set.number("o2_air")?,
+            o2_view_cap: set.number("o2_view_cap")?,
+            stop_contradicted_o2: set.number("stop_contradicted_o2")?,
+        })
+    }
+
+    /// Seconds that one minute row covers where the monitor doesn't say.
+    pub fn minute_s(&self, medium: Medium) -> f64 {
+        match medium {
+            Medium::Air => self.air_minute_s,
+            Medium::Water => self.water_minute_s,
+        }
+    }
+
+    /// Valid hours a day needs. `due` are the day's results due: neither
+    /// stopped nor, for water, without flow.
+    pub fn required_hours(&self, medium: Medium, due: u32) -> u32 {
+        match (medium, self.day_basis) {
+            (Medium::Air, DayBasis::Calendar) => self.air_day_hours,
+            (Medium::Air, DayBasis::Running) => share_of(due, self.running_share),
+            (Medium::Water, _) => share_of(due, self.water_day_share),
+        }
+    }
+
+    /// Valid days a month needs. `stopped` are the days without a running hour.
+    pub fn required_days(&self, medium: Medium, month: i64, stopped: u32) -> u32 {
+        let days = time::days_in_month(month) as u32;
+        let running = days.saturating_sub(stopped);
+        match (medium, self.day_basis) {
+            (Medium::Air, DayBasis::Calendar) if time::is_february(month) => self.air_february_days,
+            (Medium::Air, DayBasis::Calendar) => self.air_month_days,
+            (Medium::Air, DayBasis::Running) => share_of(running, self.running_share),
+            (Medium::Water, _) => share_of(running, self.water_month_share),
+        }
+    }
+}
+
+/// A share of a count, rounded up; the product is exact to far below a unit, so
+/// 75 % of 24 is 18 and not 19.
+fn share_of(count: u32, share: f64) -> u32 {
+    (f64::from(count) * share - 1e-9).ceil().max(0.0) as u32
+}
+
+/// Which rules apply when: one chosen set, or each built-in set in its time.
+#[derive(Debug, Clone)]
+pub struct Rulebook {
+    /// First day and rules, by first day; the first also covers what came before.
+    editions: Vec<(i64, ValidityRules)>,
+}
+
+impl Rulebook {
+    /// Every built-in set in its time.
+    pub fn by_date() -> Result<Self, RuleError> {
+        let epoch = time::date_of(0);
+        let editions = rule_sets()
+            .iter()
+            .map(|set| {
+                let first_day = set.valid_from.signed_duration_since(epoch).num_days();
+                Ok((first_day, ValidityRules::of(set)?))
+            })
+            .collect::<Result<Vec<_>, RuleError>>()?;
+        if editions.is_empty() {
+            return Err(RuleError::File("no rule set is built in".to_owned()));
+        }
+        Ok(Self { editions })
+    }
+
+    /// One set, whatever the date.
+    pub fn chosen(set: &RuleSet) -> Result<Self, RuleError> {
+        Ok(Self { editions: vec![(i64::MIN, ValidityRules::of(set)?)] })
+    }
+
+    /// The rules in force on a day.
+    pub fn at(&self, day: i64) -> &ValidityRules {
+        let later = self.editions.iter().skip(1).take_while(|(first_day, _)| *first_day <= day);
+        &self.editions[later.count()].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(options: &str) -> ValidityRules {
+        let set = plume_datasets::rules::choose(&format!("hubei-2021{options}")).unwrap();
+        ValidityRules::of(&set).unwrap()
+    }
+
+    #[test]
+    fn air_asks_for_calendar_hours_and_days() {
+        let rules = rules("");
+        assert_eq!(rules.required_hours(Medium::Air, 6), 20);
+        assert_eq!(rules.required_days(Medium::Air, 0, 10), 25);
+        assert_eq!(rules.required_days(Medium::Air, 1, 0), 23);
+    }
+
+    #[test]
+    fn running_basis_asks_three_quarters_rounded_up() {
+        let rules = rules(",day_basis=running");
+        assert_eq!(rules.required_hours(Medium::Air, 24), 18);
+        assert_eq!(rules.required_hours(Medium::Air, 10), 8);
+        assert_eq!(rules.required_days(Medium::Air, 0, 11), 15);
+    }
+
+    #[test]
+    fn water_asks_three_quarters_of_what_is_due() {
+        let rules = rules("");
+        assert_eq!(rules.required_hours(Medium::Water, 24), 18);
+        assert_eq!(rules.required_hours(Medium::Water, 0), 0);
+        assert_eq!(rules.required_days(Medium::Water, 0, 0), 24); // 23.25 of 31
+    }
+
+    #[test]
+    fn the_first_edition_covers_what_came_before_it() {
+        let book = Rulebook::by_date().unwrap();
+        assert_eq!(book.at(i64::MIN).rule_set, "hubei-2021");
+        assert_eq!(book.at(i64::MAX).rule_set, "hubei-2021");
+    }
+}
