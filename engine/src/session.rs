@@ -1,0 +1,147 @@
+//! One session: the catalog, the functions and the limits of whoever asks.
+
+mod builtin;
+mod facts;
+mod frames;
+pub mod options;
+
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
+use plume_datasets::schema::TABLES;
+use plume_udfs::frame::source::{EmissionsFunction, FrameSource, FrameTable};
+use plume_udfs::registry::{aggregate_functions, scalar_functions};
+use url::Url;
+
+use crate::Result;
+use crate::store::Store;
+use crate::store::table::{STORE_URL, Snapshots, StoreTable};
+use frames::StoreFrames;
+use options::{PlumeOptions, rulebook};
+
+/// The catalog that holds everything.
+const CATALOG: &str = "plume";
+/// The schema of tables and views.
+const SCHEMA: &str = "public";
+/// The schema of what views are made of.
+const FRAME_SCHEMA: &str = "frame";
+
+/// The limits of a session.
+#[derive(Debug, Clone)]
+pub struct SessionLimits {
+    /// Threads of a query.
+    pub threads: usize,
+    /// Bytes of memory that queries may reserve.
+    pub memory_bytes: usize,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, memory_bytes: 4 << 30 }
+    }
+}
+
+/// A session over a store.
+pub struct Session {
+    context: SessionContext,
+    snapshots: Arc<Snapshots>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("store", self.snapshots.store()).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session over a store, with options.
+    pub async fn new(store: Store, options: PlumeOptions, limits: &SessionLimits) -> Result<Self> {
+        let snapshots = Arc::new(Snapshots::new(store));
+        let context = context(options, limits)?;
+        let url = Url::parse(STORE_URL).map_err(|error| crate::Error::Usage(error.to_string()))?;
+        context.register_object_store(&url, Arc::clone(snapshots.store().location().object_store()));
+        register_functions(&context)?;
+        register_tables(&context, &snapshots)?;
+        register_views(&context).await?;
+        Ok(Self { context, snapshots })
+    }
+
+    /// The DataFusion context.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// The snapshots that the session reads.
+    pub fn snapshots(&self) -> &Arc<Snapshots> {
+        &self.snapshots
+    }
+
+    /// Plans a statement over the store as it is now. Only queries and `SET` run.
+    pub async fn sql(&self, statement: &str) -> Result<DataFrame> {
+        self.snapshots.refresh().await;
+        let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false);
+        Ok(self.context.sql_with_options(statement, queries_only).await?)
+    }
+}
+
+fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionContext> {
+    let runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes))).build_arc()?;
+    let mut config = SessionConfig::new()
+        .with_target_partitions(limits.threads)
+        .with_information_schema(true)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_option_extension(options);
+    // A GROUP BY that starts with mn then runs in one pass over sorted ranges.
+    config.options_mut().optimizer.subset_repartition_threshold = 1;
+    let state =
+        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+    Ok(SessionContext::new_with_state(state))
+}
+
+fn register_functions(context: &SessionContext) -> Result<()> {
+    scalar_functions().into_iter().for_each(|function| context.register_udf(function));
+    let rules = rulebook(context.copied_config().options())?;
+    let latest = rules.at(i64::MAX);
+    aggregate_functions(latest).into_iter().for_each(|function| context.register_udaf(function));
+    Ok(())
+}
+
+fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Result<()> {
+    let public = MemorySchemaProvider::new();
+    for (name, table) in builtin::tables()? {
+        public.register_table(name.to_owned(), table)?;
+    }
+    for table in TABLES {
+        public.register_table(table.name.to_owned(), Arc::new(StoreTable::new(table, Arc::clone(snapshots))))?;
+    }
+    let source: Arc<dyn FrameSource> = Arc::new(StoreFrames::new(Arc::clone(snapshots)));
+    let frame = MemorySchemaProvider::new();
+    let views: [(&str, FrameTable); 3] = [
+        ("hourly_valid", FrameTable::hourly_valid(Arc::clone(&source))),
+        ("daily_valid", FrameTable::daily_valid(Arc::clone(&source))),
+        ("monthly_valid", FrameTable::monthly_valid(Arc::clone(&source))),
+    ];
+    for (name, table) in views {
+        frame.register_table(name.to_owned(), Arc::new(table))?;
+    }
+    context.register_udtf("emissions", Arc::new(EmissionsFunction::new(source)));
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema(SCHEMA, Arc::new(public))?;
+    catalog.register_schema(FRAME_SCHEMA, Arc::new(frame))?;
+    context.register_catalog(CATALOG, Arc::new(catalog));
+    Ok(())
+}
+
+async fn register_views(context: &SessionContext) -> Result<()> {
+    for view in plume_sql::views() {
+        context.sql(&format!("CREATE VIEW {} AS {}", view.name, view.sql)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! Merges the files of a partition and keeps the order.
+//!
+//! Versions in force go into new files, cut at outlets; superseded versions go
+//! to the companion table, which is committed first: a kill in between leaves
+//! rows in both, which changes no answer and is undone by the next compaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use datafusion::prelude::SessionContext;
+use deltalake_core::kernel::Add;
+use plume_datasets::schema::{TABLES, Table};
+use serde::Serialize;
+
+use super::Store;
+use super::delta::{Change, DeltaLog, LiveFile, Snapshot};
+use super::scan::{ScanFile, ScanRequest, layer_inputs};
+use super::table::STORE_URL;
+use super::version::{RowComparison, VersionMerge};
+use super::writer::write_file;
+use crate::{Error, Result};
+
+/// Rows of a compacted file, about: it ends with an outlet.
+const FILE_ROWS: usize = 2 << 20;
+/// How often a partition is tried when others commit in between.
+const ATTEMPTS: usize = 20;
+
+/// What a compaction did.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct Compacted {
+    /// Files merged.
+    pub files_before: usize,
+    /// Files written.
+    pub files_after: usize,
+    /// Rows in force.
+    pub rows: u64,
+    /// Rows moved to the companion table.
+    pub superseded: u64,
+}
+
+impl Compacted {
+    fn add(&mut self, other: Self) {
+        self.files_before += other.files_before;
+        self.files_after += other.files_after;
+        self.rows += other.rows;
+        self.superseded += other.superseded;
+    }
+}
+
+/// Compacts every partition of every table that has more than one file or
+/// superseded versions, and tells `progress` the table and partition.
+pub async fn compact(store: &Store, session: &SessionContext, progress: &dyn Fn(&str, &str)) -> Result<Compacted> {
+    let mut total = Compacted::default();
+    for table in TABLES {
+        let log = store.log(table)?;
+        let mut partitions: BTreeMap<String, Vec<LiveFile>> = BTreeMap::new();
+        for file in log.snapshot().await?.files().iter() {
+            partitions.entry(file.partition.clone()).or_default().push(file.clone());
+        }
+        for (partition, files) in partitions {
+            if needs_compaction(&files) {
+                progress(table.name, &partition);
+                total.add(compact_partition(store, session, &log, &partition).await?);
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// Whether files overlap, hold superseded versions, or are many and small.
+fn needs_compaction(files: &[LiveFile]) -> bool {
+    let rows: u64 = files.iter().map(|file| file.rows).sum();
+    let needed = usize::try_from(rows).unwrap_or(usize::MAX).div_ceil(FILE_ROWS);
+    files.len() > needed + needed / 4 || files.iter().any(LiveFile::has_versions)
+}
+
+/// Compacts one partition; tries again when others commit in between.
+async fn compact_partition(store: &Store, session: &SessionContext, log: &DeltaLog, partition: &str) -> Result<Compacted> {
+    for _ in 0..ATTEMPTS {
+        let snapshot = log.snapshot().await?;
+        let files: Vec<LiveFile> = snapshot.files().iter().filter(|f| f.partition == partition).cloned().collect();
+        if !needs_compaction(&files) {
+            return Ok(Compacted::default());
+        }
+        let merged = merge(store, session, log, &files).await?;
+        if let Some(compacted) = commit(store, log, &snapshot, files, merged).await? {
+            return Ok(compacted);
+        }
+    }
+    Err(Error::Contended(log.name().to_owned()))
+}
+
+/// Files written by a merge, not yet committed.
+#[derive(Debug, Default)]
+struct Merged {
+    in_force: Vec<Add>,
+    superseded: Vec<Add>,
+    rows: u64,
+    superseded_rows: u64,
+}
+
+/// Merges files into new ones.
+async fn merge(store: &Store, session: &SessionContext, log: &DeltaLog, files: &[LiveFile]) -> Result<Merged> {
+    let table = log.table();
+    let all: Vec<usize> = (0..table.arrow_schema().fields().len()).collect();
+    let prefix = object_store::path::Path::from_url_path(store.location().table_url(log.name())?.path())?;
+    let files = files
+        .iter()
+        .map(|file| {
+            let location = object_store::path::Path::parse(format!("{prefix}/{}", file.path))?;
+            Ok(ScanFile { file: file.clone(), location })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let request = ScanRequest {
+        table,
+        store: datafusion::execution::object_store::ObjectStoreUrl::parse(STORE_URL)?,
+        projection: &all,
+        split_points: &[],
+        key_filter: None,
+        as_of: None,
+    };
+    let task = session.task_ctx();
+    let streams = layer_inputs(&request, files)?
+        .iter()
+        .map(|plan| Ok(plan.execute(0, Arc::clone(&task))?))
+        .collect::<Result<Vec<_>>>()?;
+    let mut versions = VersionMerge::new(table, streams, None)?;
+    let mut in_force = FileCutter::new(log.clone());
+    let mut superseded = FileCutter::new(store.superseded_log(table)?);
+    while let Some(rows) = versions.next().await? {
+        in_force.push(rows.in_force).await?;
+        superseded.push(rows.superseded).await?;
+    }
+    let (rows, superseded_rows) = (in_force.rows, superseded.rows);
+    Ok(Merged { in_force: in_force.finish().await?, superseded: superseded.finish().await?, rows, superseded_rows })
+}
+
+/// Commits merged files in place of `files`; `None` when others committed in between.
+async fn commit(store: &Store, log: &DeltaLog, snapshot: &Snapshot, files: Vec<LiveFile>, merged: Merged) -> Result<Option<Compacted>> {
+    let compacted = Compacted {
+        files_before: files.len(),
+        files_after: merged.in_force.len(),
+        rows: merged.rows,
+        superseded: merged.superseded_rows,
+    };
+    let before: u64 = files.iter().map(|file| file.rows).sum();
+    let rows_change = merged.rows != before;
+    if !merged.superseded.is_empty() {
+        let companion = store.superseded_log(log.table())?;
+        companion.append(&Change { adds: merged.superseded, data_change: true, ..Change::default() }).await?;
+    }
+    let change = Change { adds: merged.in_force, removes: files, data_change: rows_change, inputs: Vec::new() };
+    Ok(log.commit(snapshot, &change).await?.map(|_| compacted))
+}
+
+/// Collects sorted rows and writes a file each time enough have come, cut where
+/// the first key column changes.
+struct FileCutter {
+    log: DeltaLog,
+    batches: Vec<RecordBatch>,
+    waiting: usize,
+    rows: u64,
+    adds: Vec<Add>,
+}
+
+impl FileCutter {
+    fn new(log: DeltaLog) -> Self {
+        Self { log, batches: Vec::new(), waiting: 0, rows: 0, adds: Vec::new() }
+    }
+
+    async fn push(&mut self, rows: RecordBatch) -> Result<()> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        self.rows += rows.num_rows() as u64;
+        let cut = match self.batches.last() {
+            Some(last) if self.waiting >= FILE_ROWS => first_of_next_outlet(self.log.table(), last, &rows)?,
+            _ => None,
+        };
+        let Some(cut) = cut else {
+            self.waiting += rows.num_rows();
+            self.batches.push(rows);
+            return Ok(());
+        };
+        self.batches.push(rows.slice(0, cut));
+        self.write().await?;
+        self.waiting = rows.num_rows() - cut;
+        self.batches.push(rows.slice(cut, self.waiting));
+        Ok(())
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        let batches = std::mem::take(&mut self.batches);
+        self.waiting = 0;
+        let schema = self.log.table().arrow_schema();
+        let rows = concat_batches(&schema, &batches)?;
+        if rows.num_rows() > 0 {
+            self.adds.push(write_file(self.log.objects().as_ref(), self.log.table(), rows).await?);
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Vec<Add>> {
+        self.write().await?;
+        Ok(self.adds)
+    }
+}
+
+/// Where in `rows` the first key column differs from the end of `last`.
+fn first_of_next_outlet(table: &Table, last: &RecordBatch, rows: &RecordBatch) -> Result<Option<usize>> {
+    let Some(first_key) = table.key.first() else { return Ok(None) };
+    let comparison = RowComparison::of_columns(&[first_key], last, rows)?;
+    let end = last.num_rows() - 1;
+    Ok((0..rows.num_rows()).find(|row| comparison.key(end, *row).is_ne()))
+}

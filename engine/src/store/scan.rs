@@ -1,0 +1,323 @@
+//! Plans over live files: pruned, cut at outlets, order declared.
+//!
+//! ```text
+//! files of a month ─▶ layers (no two files of a layer overlap) ─▶ one sorted plan a layer
+//!                                                                 ─▶ VersionExec, if layers overlap
+//! ```
+//!
+//! Every plan has the same partitions, cut at the same values of the first key
+//! column. A file that a cut goes through is read by both partitions, and
+//! [`KeyRangeExec`] drops the rows beside each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{ColumnStatistics, Result, Statistics};
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr, RangePartitioning, SplitPoint};
+use datafusion::physical_plan::filter_pushdown::{ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
+use datafusion::scalar::ScalarValue;
+use futures::StreamExt;
+use plume_datasets::schema::Table;
+
+use super::delta::LiveFile;
+use super::version::{VersionExec, key_ordering};
+
+/// What to read of a table.
+#[derive(Debug)]
+pub struct ScanRequest<'a> {
+    /// The table.
+    pub table: &'static Table,
+    /// Where its files are: the table's folder in the session's object stores.
+    pub store: ObjectStoreUrl,
+    /// Columns, as positions in the table's schema.
+    pub projection: &'a [usize],
+    /// Least value of the first key column of each partition but the first.
+    pub split_points: &'a [String],
+    /// A filter on key columns, in terms of the table's schema.
+    pub key_filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Rows received later are as if unknown.
+    pub as_of: Option<i64>,
+}
+
+/// Files with where they are read from.
+#[derive(Debug, Clone)]
+pub struct ScanFile {
+    /// The file.
+    pub file: LiveFile,
+    /// Its path from the root of the session's object store.
+    pub location: object_store::path::Path,
+}
+
+/// Split points that cut files into `partitions` parts of about equal rows, at
+/// values with which files start.
+pub fn split_points(table: &Table, files: &[ScanFile], partitions: usize) -> Vec<String> {
+    let Some(first_key) = table.key.first() else { return Vec::new() };
+    let mut starts: BTreeMap<&str, u64> = BTreeMap::new();
+    for file in files {
+        let Some((least, _)) = file.file.text_range(first_key) else { return Vec::new() };
+        *starts.entry(least).or_default() += file.file.rows;
+    }
+    let total: u64 = starts.values().sum();
+    let mut points = Vec::new();
+    let mut before = 0;
+    for (start, rows) in starts {
+        let due = total * (points.len() as u64 + 1) / partitions as u64;
+        if before > 0 && before >= due && points.len() + 1 < partitions {
+            points.push(start.to_owned());
+        }
+        before += rows;
+    }
+    points
+}
+
+/// Plans sorted by the key, one a month (or day) of the store, each giving every
+/// key once. All have one partition more than there are split points.
+pub fn sorted_plans(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+    let mut by_partition: BTreeMap<String, Vec<ScanFile>> = BTreeMap::new();
+    for file in files {
+        by_partition.entry(file.file.partition.clone()).or_default().push(file);
+    }
+    by_partition.into_values().map(|files| sorted_plan(request, files)).collect()
+}
+
+/// Sorted plans over files of one month with all columns and all versions: one a layer.
+pub fn layer_inputs(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+    layers(request.table, files).iter().map(|layer| layer_plan(request, layer, request.projection)).collect()
+}
+
+/// One sorted plan over files of one month, each key once.
+fn sorted_plan(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<Arc<dyn ExecutionPlan>> {
+    let has_versions = files.iter().any(|file| file.file.has_versions());
+    let layers = layers(request.table, files);
+    if layers.len() == 1 && !has_versions && request.as_of.is_none() {
+        return layers.iter().map(|layer| layer_plan(request, layer, request.projection)).next().unwrap_or_else(|| {
+            datafusion::common::internal_err!("a scan without files")
+        });
+    }
+    let all: Vec<usize> = (0..request.table.arrow_schema().fields().len()).collect();
+    let children: Vec<_> = layers.iter().map(|layer| layer_plan(request, layer, &all)).collect::<Result<_>>()?;
+    let schema: SchemaRef = Arc::new(request.table.arrow_schema().project(request.projection)?);
+    let ordering = key_ordering(request.table, &schema);
+    let projection = request.projection.to_vec();
+    Ok(Arc::new(VersionExec::try_new(request.table, children, projection, request.as_of, ordering)?))
+}
+
+/// Deals files into layers so that, within a layer, files follow one another in
+/// the first key column: only then does the order hold across files.
+fn layers(table: &Table, mut files: Vec<ScanFile>) -> Vec<Vec<ScanFile>> {
+    let first_key = table.key.first().copied().unwrap_or_default();
+    let range = |file: &ScanFile| {
+        let range = file.file.text_range(first_key);
+        range.map(|(least, greatest)| (least.to_owned(), greatest.to_owned()))
+    };
+    files.sort_by_cached_key(|file| (range(file), file.location.to_string()));
+    let mut layers: Vec<(Option<String>, Vec<ScanFile>)> = Vec::new();
+    for file in files {
+        let (least, greatest) = range(&file).unzip();
+        let follows = |end: &Option<String>| matches!((end, &least), (Some(end), Some(least)) if end < least);
+        match layers.iter_mut().find(|(end, _)| follows(end)) {
+            Some((end, layer)) => {
+                *end = greatest;
+                layer.push(file);
+            }
+            None => layers.push((greatest, vec![file])),
+        }
+    }
+    layers.into_iter().map(|(_, layer)| layer).collect()
+}
+
+/// A sorted plan over the files of one layer.
+fn layer_plan(request: &ScanRequest<'_>, layer: &[ScanFile], projection: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
+    let table = request.table;
+    let schema = table.arrow_schema();
+    let first_key = table.key.first().copied().unwrap_or_default();
+    let partitions = request.split_points.len() + 1;
+    let mut shared = false;
+    let mut groups = Vec::with_capacity(partitions);
+    for partition in 0..partitions {
+        let lower = partition.checked_sub(1).and_then(|before| request.split_points.get(before));
+        let upper = request.split_points.get(partition);
+        let mut group = Vec::new();
+        for file in layer {
+            let range = file.file.text_range(first_key);
+            let (below, above) = match range {
+                Some((least, greatest)) => {
+                    if lower.is_some_and(|lower| greatest < lower.as_str())
+                        || upper.is_some_and(|upper| least >= upper.as_str())
+                    {
+                        continue;
+                    }
+                    (lower.is_some_and(|lower| least < lower.as_str()), upper.is_some_and(|upper| greatest >= upper.as_str()))
+                }
+                None => (lower.is_some(), upper.is_some()),
+            };
+            shared |= below || above;
+            group.push(partitioned_file(file, &schema));
+        }
+        groups.push(FileGroup::new(group));
+    }
+    let mut options = TableParquetOptions::default();
+    options.global.pushdown_filters = true;
+    let mut source = ParquetSource::new(TableSchema::builder(Arc::clone(&schema)).build()).with_table_parquet_options(options);
+    if let Some(filter) = &request.key_filter {
+        source = source.with_predicate(Arc::clone(filter));
+    }
+    let mut config = FileScanConfigBuilder::new(request.store.clone(), Arc::new(source))
+        .with_file_groups(groups)
+        .with_statistics(Statistics::new_unknown(&schema));
+    if let Some(ordering) = key_ordering(table, &schema) {
+        config = config
+            .with_output_partitioning(range_partitioning(&ordering, request.split_points)?)
+            .with_output_ordering(vec![ordering]);
+    }
+    let plan = DataSourceExec::from_data_source(config.with_projection_indices(Some(projection.to_vec()))?.build());
+    if !shared {
+        return Ok(plan);
+    }
+    Ok(Arc::new(KeyRangeExec::new(plan, first_key, request.split_points.to_vec())))
+}
+
+/// The range partitioning that split points of the first ordering column make.
+fn range_partitioning(ordering: &LexOrdering, split_points: &[String]) -> Result<Option<Partitioning>> {
+    let first: PhysicalSortExpr = ordering.first().clone();
+    let point = |value: &String| SplitPoint::new(vec![ScalarValue::Utf8View(Some(value.clone()))]);
+    let points = split_points.iter().map(point).collect();
+    Ok(Some(Partitioning::Range(RangePartitioning::try_new(LexOrdering::from([first]), points)?)))
+}
+
+fn partitioned_file(file: &ScanFile, schema: &SchemaRef) -> PartitionedFile {
+    let mut partitioned = PartitionedFile::new("", file.file.size);
+    partitioned.object_meta.location = file.location.clone();
+    let columns = schema.fields().iter().map(|field| match file.file.ranges.get(field.name()) {
+        Some((min, max)) => ColumnStatistics::new_unknown()
+            .with_min_value(Precision::Exact(min.clone()))
+            .with_max_value(Precision::Exact(max.clone()))
+            .with_null_count(if field.is_nullable() { Precision::Absent } else { Precision::Exact(0) }),
+        None => ColumnStatistics::new_unknown(),
+    });
+    let statistics = Statistics {
+        num_rows: Precision::Exact(usize::try_from(file.file.rows).unwrap_or_default()),
+        total_byte_size: Precision::Absent,
+        column_statistics: columns.collect(),
+    };
+    partitioned.with_arrow_schema(Arc::clone(schema)).with_statistics(Arc::new(statistics))
+}
+
+/// Drops the rows whose first key column lies beside the partition's range.
+/// Rows are sorted by it, so a batch is sliced, not filtered.
+#[derive(Debug)]
+pub struct KeyRangeExec {
+    input: Arc<dyn ExecutionPlan>,
+    column: &'static str,
+    split_points: Vec<String>,
+    properties: Arc<PlanProperties>,
+}
+
+impl KeyRangeExec {
+    fn new(input: Arc<dyn ExecutionPlan>, column: &'static str, split_points: Vec<String>) -> Self {
+        let properties = Arc::clone(input.properties());
+        Self { input, column, split_points, properties }
+    }
+}
+
+impl DisplayAs for KeyRangeExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyRangeExec: {}, partitions={}", self.column, self.split_points.len() + 1)
+    }
+}
+
+impl ExecutionPlan for KeyRangeExec {
+    fn name(&self) -> &str {
+        "KeyRangeExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => Ok(Arc::new(Self::new(input, self.column, self.split_points.clone()))),
+            _ => datafusion::common::internal_err!("KeyRangeExec has one input"),
+        }
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn gather_filters_for_pushdown(
+        &self,
+        _: FilterPushdownPhase,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _: &datafusion::config::ConfigOptions,
+    ) -> Result<FilterDescription> {
+        FilterDescription::from_children(filters, &self.children())
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &datafusion::config::ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        Ok(FilterPushdownPropagation::if_all(result))
+    }
+
+    fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let lower = partition.checked_sub(1).and_then(|before| self.split_points.get(before)).cloned();
+        let upper = self.split_points.get(partition).cloned();
+        let column = self.column;
+        let stream = self.input.execute(partition, task)?;
+        let sliced = stream.map(move |batch| within(&batch?, column, lower.as_deref(), upper.as_deref()));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), sliced)))
+    }
+}
+
+/// The rows of a sorted batch from `lower` on, below `upper`.
+fn within(batch: &RecordBatch, column: &str, lower: Option<&str>, upper: Option<&str>) -> Result<RecordBatch> {
+    let Some(values) = batch.column_by_name(column) else {
+        return datafusion::common::internal_err!("a key range needs column {column}");
+    };
+    let values = values.as_string_view();
+    let first_from = |bound: &str| {
+        let (mut low, mut high) = (0, batch.num_rows());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if values.value(middle) < bound { low = middle + 1 } else { high = middle }
+        }
+        low
+    };
+    let start = lower.map_or(0, first_from);
+    let end = upper.map_or(batch.num_rows(), first_from);
+    Ok(batch.slice(start, end.saturating_sub(start)))
+}

@@ -1,0 +1,222 @@
+//! A table as SQL sees it: each key once, in the version in force.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DFSchema, Result as QueryResult, Statistics};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+use plume_datasets::schema::Table;
+use tokio::sync::Mutex;
+
+use super::Store;
+use super::delta::{DeltaLog, Snapshot};
+use super::scan::{ScanFile, ScanRequest, sorted_plans, split_points};
+use crate::session::options::as_of;
+use crate::Result;
+
+/// Under which address the store's files are known to a session.
+pub const STORE_URL: &str = "plume://store/";
+
+/// The tables of a store as a session sees them. A snapshot is kept until
+/// [`Snapshots::refresh`], so that a statement sees one state of each table.
+#[derive(Debug)]
+pub struct Snapshots {
+    store: Store,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    snapshot: Snapshot,
+    /// Whether a newer version may have been committed since.
+    stale: bool,
+}
+
+impl Snapshots {
+    /// The tables of a store.
+    pub fn new(store: Store) -> Self {
+        Self { store, known: Mutex::default() }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Looks at each table anew when it is next asked for.
+    pub async fn refresh(&self) {
+        self.known.lock().await.values_mut().for_each(|known| known.stale = true);
+    }
+
+    /// A table's live files.
+    pub async fn of(&self, log: &DeltaLog) -> Result<Snapshot> {
+        let mut known = self.known.lock().await;
+        if let Some(entry) = known.get_mut(log.name()) {
+            if !entry.stale || !has_newer(log, &entry.snapshot).await? {
+                entry.stale = false;
+                return Ok(entry.snapshot.clone());
+            }
+        }
+        let snapshot = log.snapshot().await?;
+        known.insert(log.name().to_owned(), Known { snapshot: snapshot.clone(), stale: false });
+        Ok(snapshot)
+    }
+
+    /// The files of a table and, where versions no longer in force matter, of
+    /// its companion.
+    pub async fn files(&self, table: &'static Table, with_superseded: bool) -> Result<Vec<ScanFile>> {
+        let mut logs = vec![self.store.log(table)?];
+        if with_superseded {
+            logs.push(self.store.superseded_log(table)?);
+        }
+        let mut files = Vec::new();
+        for log in logs {
+            let prefix = self.store.location().table_url(log.name())?;
+            let prefix = Path::from_url_path(prefix.path())?;
+            for file in self.of(&log).await?.files().iter() {
+                let location = Path::parse(format!("{prefix}/{}", file.path))?;
+                files.push(ScanFile { file: file.clone(), location });
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// Whether a commit followed the snapshot.
+async fn has_newer(log: &DeltaLog, snapshot: &Snapshot) -> Result<bool> {
+    let next = snapshot.version().map_or(0, |version| version + 1);
+    match log.objects().head(&Path::parse(format!("_delta_log/{next:020}.json"))?).await {
+        Ok(_) => Ok(true),
+        Err(object_store::Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A table of the store as SQL sees it.
+#[derive(Debug)]
+pub struct StoreTable {
+    table: &'static Table,
+    schema: SchemaRef,
+    snapshots: Arc<Snapshots>,
+}
+
+impl StoreTable {
+    /// The table over the snapshots of a session.
+    pub fn new(table: &'static Table, snapshots: Arc<Snapshots>) -> Self {
+        Self { table, schema: table.arrow_schema(), snapshots }
+    }
+
+    /// The files that a query with the filters has to read.
+    pub async fn pruned_files(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<ScanFile>> {
+        let with_superseded = as_of(session.config_options())?.is_some();
+        let files = self.snapshots.files(self.table, with_superseded).await?;
+        let Some(predicate) = self.predicate(session, filters)? else { return Ok(files) };
+        let predicate = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema)).try_build(predicate)?;
+        let statistics = files.iter().map(|file| Arc::new(self.statistics_of(file))).collect();
+        let keep = predicate.prune(&PrunableStatistics::new(statistics, Arc::clone(&self.schema)))?;
+        Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
+    }
+
+    /// Sorted plans over files, one a month, cut at the split points; each key once.
+    pub fn sorted_plans(
+        &self,
+        session: &dyn Session,
+        files: Vec<ScanFile>,
+        projection: &[usize],
+        split_points: &[String],
+        key_filters: &[Expr],
+    ) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+        let request = ScanRequest {
+            table: self.table,
+            store: ObjectStoreUrl::parse(STORE_URL)?,
+            projection,
+            split_points,
+            key_filter: self.predicate(session, key_filters)?,
+            as_of: as_of(session.config_options())?,
+        };
+        Ok(sorted_plans(&request, files)?)
+    }
+
+    /// The table's schema definition.
+    pub fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    fn predicate(&self, session: &dyn Session, filters: &[Expr]) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let filter = conjunction(filters.iter().cloned());
+        Ok(filter.map(|filter| session.create_physical_expr(filter, &schema)).transpose()?)
+    }
+
+    fn statistics_of(&self, file: &ScanFile) -> Statistics {
+        let column = |name: &String| match file.file.ranges.get(name) {
+            Some((min, max)) => ColumnStatistics::new_unknown()
+                .with_min_value(Precision::Exact(min.clone()))
+                .with_max_value(Precision::Exact(max.clone())),
+            None => ColumnStatistics::new_unknown(),
+        };
+        Statistics {
+            num_rows: Precision::Exact(usize::try_from(file.file.rows).unwrap_or_default()),
+            total_byte_size: Precision::Absent,
+            column_statistics: self.schema.fields().iter().map(|field| column(field.name())).collect(),
+        }
+    }
+
+    /// Whether a filter speaks of key columns only. Only such a filter may be
+    /// asked before versions are told apart: another could hide the one in force.
+    fn is_about_key(&self, filter: &Expr) -> bool {
+        let columns = filter.column_refs();
+        !columns.is_empty() && columns.iter().all(|column| self.table.key.contains(&column.name.as_str()))
+    }
+}
+
+#[async_trait]
+impl TableProvider for StoreTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> QueryResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _: Option<usize>,
+    ) -> QueryResult<Arc<dyn ExecutionPlan>> {
+        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let key_filters: Vec<Expr> = filters.iter().filter(|filter| self.is_about_key(filter)).cloned().collect();
+        let files = self.pruned_files(session, &key_filters).await?;
+        let split_points = split_points(self.table, &files, session.config().target_partitions());
+        let mut plans = self.sorted_plans(session, files, &projection, &split_points, &key_filters)?;
+        match (plans.pop(), plans.is_empty()) {
+            (None, _) => Ok(Arc::new(EmptyExec::new(Arc::new(self.schema.project(&projection)?)))),
+            (Some(plan), true) => Ok(plan),
+            (Some(last), false) => {
+                plans.push(last);
+                UnionExec::try_new(plans)
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+-- The validity and mean of every day of every series (日均值有效性).
+--
+-- clause: Guide 15(4): 20 valid hours for air [seed]; HJ 356-2019 7: 75 % of the results due for water, weighted by flow [recall]
+-- grain: one row per mn, factor and day with an hour due, stopped or received
+--
+-- mn              unique id of the outlet's device
+-- factor          HJ 212-2017 factor code
+-- day             the day
+-- value           the day's mean; NULL unless valid, and for pH
+-- converted       mean of the valid hours' converted values; NULL unless valid
+-- partial_value   mean of what there is
+-- valid_hours     hours valid
+-- required_hours  hours asked for
+-- stopped_hours   hours of stopped production
+-- basis           hourly, or reported where no hour came and the reported day stands
+-- valid           whether enough hours are valid
+-- reason          why not: too_few_hours, missing, stopped, no_flow
+-- value_min       least valid hour (pH: its extreme)
+-- value_max       greatest valid hour (pH: its extreme)
+SELECT mn, factor, day, value, converted, partial_value, valid_hours, required_hours, stopped_hours, basis, valid, reason, value_min, value_max
+FROM frame.daily_valid
