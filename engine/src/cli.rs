@@ -1,1 +1,279 @@
+//! The command line: words to checked options, options to calls, results to people.
+//!
+//! Output for people goes to standard output, diagnostics to standard error.
+//! Exit status: 0 done, 1 failed with one `error:` line, 2 wrong usage.
 
+mod demo;
+mod ingest;
+mod output;
+mod prompt;
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use chrono::{Duration, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use plume_datasets::province::{Interval, ProvinceRequest};
+
+use crate::ingest::Format;
+use crate::session::options::{PlumeOptions, parse_time};
+use crate::session::{Session, SessionLimits};
+use crate::store::{Store, compact, upkeep};
+use crate::{Error, Result};
+use output::OutputFormat;
+
+/// Hours for which files without a commit are kept: a running ingest writes them first.
+const VACUUM_HOURS: i64 = 24;
+
+/// Analytics for pollution-source monitoring: valid months, emission totals, in SQL.
+#[derive(Debug, Parser)]
+#[command(name = "plume", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a small synthetic province, land it, print monthly validity and totals
+    Demo {
+        /// Keep the store here; without it a folder that is removed afterwards
+        #[arg(long)]
+        store: Option<String>,
+    },
+    /// Write a synthetic province as Parquet, the same for the same seed
+    Generate(GenerateArgs),
+    /// Land files in a table
+    Ingest(IngestArgs),
+    /// Run SQL; a prompt on a terminal
+    Sql(SqlArgs),
+    /// Merge files, keep the order, move superseded versions out
+    Compact(StoreArgs),
+    /// Drop files that no commit refers to
+    Vacuum(StoreArgs),
+    /// Read every file and tell what is wrong
+    Check(StoreArgs),
+    /// Print the data dictionary (数据字典)
+    Dictionary {
+        /// Its format
+        #[arg(long, value_enum, default_value = "md")]
+        format: DictionaryFormat,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DictionaryFormat {
+    Md,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// A directory, file://, s3://bucket/prefix or memory://
+    #[arg(long)]
+    store: String,
+}
+
+#[derive(Debug, Args)]
+struct GenerateArgs {
+    /// Outlets
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    outlets: u32,
+    /// First day
+    #[arg(long)]
+    from: String,
+    /// Day after the last
+    #[arg(long)]
+    to: String,
+    /// The same seed gives the same bytes
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder for a file a table and truth.csv
+    #[arg(long)]
+    out: PathBuf,
+    /// Hourly or minute data
+    #[arg(long, value_enum, default_value = "hour")]
+    interval: IntervalArg,
+    /// Plant no fraud patterns
+    #[arg(long)]
+    clean: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IntervalArg {
+    Hour,
+    Minute,
+}
+
+#[derive(Debug, Args)]
+struct IngestArgs {
+    /// The store; made if it isn't there
+    #[arg(long)]
+    store: String,
+    /// The table, like hourly
+    #[arg(long)]
+    table: String,
+    /// The files' format; by their ending where absent
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// A map file: names, units, time formats, wide tables
+    #[arg(long)]
+    map: Option<PathBuf>,
+    /// One rejected row or unknown column keeps everything out
+    #[arg(long)]
+    strict: bool,
+    /// The files
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct SqlArgs {
+    /// A directory, file://, s3://bucket/prefix or memory://
+    #[arg(long)]
+    store: String,
+    /// The statement
+    #[arg(short = 'c', long = "command", conflicts_with = "file")]
+    command: Option<String>,
+    /// A file of statements
+    #[arg(short = 'f', long)]
+    file: Option<PathBuf>,
+    /// How results are written
+    #[arg(long, value_enum, default_value = "table")]
+    format: OutputFormat,
+    /// A file for the result
+    #[arg(short = 'o', long)]
+    output: Option<PathBuf>,
+    /// See the store as it was known then
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
+    /// Rule set and options, NAME[,key=value…]
+    #[arg(long)]
+    rules: Option<String>,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PLUME_LOG").unwrap_or_else(|_| "off".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", error.to_string().replace('\n', " "));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = dispatch(command) => done,
+            _ = tokio::signal::ctrl_c() => Err(Error::Usage("stopped by Ctrl-C; what was committed stays, the rest is not there".to_owned())),
+        }
+    });
+    runtime.shutdown_background();
+    done
+}
+
+async fn dispatch(command: Command) -> Result<()> {
+    match command {
+        Command::Demo { store } => demo::run(store.as_deref()).await,
+        Command::Generate(args) => generate(&args),
+        Command::Ingest(args) => ingest::run(args).await,
+        Command::Sql(args) => sql(args).await,
+        Command::Compact(args) => run_compact(&args.store).await,
+        Command::Vacuum(args) => run_vacuum(&args.store).await,
+        Command::Check(args) => run_check(&args.store).await,
+        Command::Dictionary { format } => {
+            let entries = plume_sql::entries();
+            let text = match format {
+                DictionaryFormat::Md => plume_sql::to_markdown(&entries),
+                DictionaryFormat::Csv => plume_sql::to_csv(&entries),
+            };
+            Ok(std::io::stdout().write_all(text.as_bytes())?)
+        }
+    }
+}
+
+fn generate(args: &GenerateArgs) -> Result<()> {
+    let request = ProvinceRequest {
+        outlets: args.outlets,
+        from: parse_time(&args.from)?,
+        to: parse_time(&args.to)?,
+        seed: args.seed,
+        interval: match args.interval {
+            IntervalArg::Hour => Interval::Hour,
+            IntervalArg::Minute => Interval::Minute,
+        },
+        planted: !args.clean,
+    };
+    let written = crate::province_files::write(&request, &args.out)?;
+    println!("{}", serde_json::json!({ "out": args.out, "rows": written }));
+    Ok(())
+}
+
+/// A session over a store that exists.
+async fn session(address: &str, options: PlumeOptions) -> Result<Session> {
+    Session::new(Store::open(address).await?, options, &SessionLimits::default()).await
+}
+
+async fn sql(args: SqlArgs) -> Result<()> {
+    let mut options = PlumeOptions::default();
+    let set = |options: &mut PlumeOptions, key: &str, value: Option<&String>| -> Result<()> {
+        use datafusion::common::config::ExtensionOptions;
+        value.map_or(Ok(()), |value| Ok(options.set(key, value)?))
+    };
+    set(&mut options, "as_of", args.as_of.as_ref())?;
+    set(&mut options, "rules", args.rules.as_ref())?;
+    let session = session(&args.store, options).await?;
+    let text = match (&args.command, &args.file) {
+        (Some(command), _) => command.clone(),
+        (None, Some(file)) => std::fs::read_to_string(file)
+            .map_err(|error| Error::Input { path: file.display().to_string(), reason: error.to_string() })?,
+        (None, None) if std::io::stdin().is_terminal() => return prompt::run(&session, args.format).await,
+        (None, None) => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            text
+        }
+    };
+    for statement in prompt::statements(&text) {
+        let frame = session.sql(&statement).await?;
+        output::write(frame, args.format, args.output.as_deref()).await?;
+    }
+    Ok(())
+}
+
+async fn run_compact(address: &str) -> Result<()> {
+    let session = session(address, PlumeOptions::default()).await?;
+    let progress = |table: &str, partition: &str| eprintln!("{table} {partition}");
+    let compacted = compact::compact(session.snapshots().store(), session.context(), &progress).await?;
+    println!("{}", serde_json::json!(compacted));
+    Ok(())
+}
+
+async fn run_vacuum(address: &str) -> Result<()> {
+    let store = Store::open(address).await?;
+    let vacuumed = upkeep::vacuum(&store, Utc::now() - Duration::hours(VACUUM_HOURS)).await?;
+    println!("{}", serde_json::json!(vacuumed));
+    Ok(())
+}
+
+async fn run_check(address: &str) -> Result<()> {
+    let store = Store::open(address).await?;
+    let checked = upkeep::check(&store, &|table| eprintln!("{table}")).await?;
+    checked.problems.iter().for_each(|problem| eprintln!("{problem}"));
+    println!("{}", serde_json::json!(checked));
+    if checked.problems.is_empty() { Ok(()) } else { Err(Error::Unsound(checked.problems.len())) }
+}

@@ -1,1 +1,226 @@
+//! Lands files in tables.
+//!
+//! ```text
+//! file ─▶ source: raw columns as the file has them, a batch at a time
+//!      ─▶ normalise: the table's types; rows that can't be right become rejects
+//!      ─▶ landing: sorted, duplicates told, written as Parquet
+//!      ─▶ one commit a file, with an id made of its content: a repeat lands nothing
+//! ```
+//!
+//! Memory is bounded by the chunk that is sorted, whatever the size of the file.
 
+mod columnar;
+mod csv_file;
+pub mod hj212;
+mod landing;
+pub mod map;
+mod normalise;
+mod source;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use plume_datasets::schema::{Table, table};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::session::{Session, options};
+use crate::store::Store;
+use crate::{Error, Result};
+use landing::TableLanding;
+use map::Map;
+use normalise::{Normaliser, Reject};
+use source::{RawBatch, SourceRequest};
+
+pub use source::Format;
+
+/// What to ingest.
+#[derive(Debug)]
+pub struct IngestRequest {
+    /// The table.
+    pub table: &'static Table,
+    /// The files' format; by their ending where absent.
+    pub format: Option<Format>,
+    /// How the files' columns become the table's.
+    pub map: Map,
+    /// Whether one rejected row keeps everything out.
+    pub strict: bool,
+    /// The files.
+    pub paths: Vec<PathBuf>,
+}
+
+/// What became of the rows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Rows read.
+    pub read: u64,
+    /// Rows that landed.
+    pub landed: u64,
+    /// Rows the store had.
+    pub duplicate: u64,
+    /// Rows in `rejects`.
+    pub rejected: u64,
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.landed += other.landed;
+        self.duplicate += other.duplicate;
+        self.rejected += other.rejected;
+    }
+}
+
+/// The closing line of an ingest.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// Rows of the table asked for.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Files read.
+    pub files: usize,
+    /// Rows of other tables that packets brought.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<&'static str, Counts>,
+    /// Packets by what had to be repaired or was wrong.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub verdicts: BTreeMap<String, u64>,
+}
+
+/// Tells what an ingest is doing.
+pub trait Progress: Send + Sync {
+    /// A file of so many bytes begins.
+    fn file(&self, path: &Path, bytes: u64);
+    /// So many bytes of the file were read.
+    fn read(&self, bytes: u64);
+    /// Something a person should know.
+    fn warn(&self, message: &str);
+}
+
+/// Lands files. Without `strict`, one commit a file; with it, nothing is
+/// committed before every row of every file is known to be good.
+pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn Progress) -> Result<Report> {
+    let mut report = Report::default();
+    let mut files = Vec::new();
+    for path in &request.paths {
+        let file = read_file(session, request, path, progress).await?;
+        report.files += 1;
+        if request.strict {
+            files.push(file);
+            continue;
+        }
+        file.commit(session.snapshots().store(), request.table, &mut report).await?;
+    }
+    if let Some(error) = strict_error(&files) {
+        return Err(error);
+    }
+    for file in files {
+        file.commit(session.snapshots().store(), request.table, &mut report).await?;
+    }
+    session.snapshots().refresh().await;
+    Ok(report)
+}
+
+/// The error of a strict ingest in which rows were rejected.
+fn strict_error(files: &[FileLanding]) -> Option<Error> {
+    let first = files.iter().find_map(|file| file.rejects.first())?;
+    Some(Error::Strict {
+        read: files.iter().flat_map(|file| &file.landings).map(|landing| landing.counts.read).sum(),
+        rejected: files.iter().map(|file| file.rejects.len() as u64).sum(),
+        first: format!("{}: {}", first.position, first.reason),
+    })
+}
+
+/// A file whose rows are written but not committed.
+struct FileLanding {
+    id: String,
+    landings: Vec<TableLanding>,
+    rejects: Vec<Reject>,
+    verdicts: BTreeMap<String, u64>,
+}
+
+impl FileLanding {
+    /// Commits the rejects, then each table's files.
+    async fn commit(self, store: &Store, asked: &'static Table, report: &mut Report) -> Result<()> {
+        normalise::commit_rejects(store, &self.id, &self.rejects).await?;
+        for landing in self.landings {
+            let name = landing.table.name;
+            let counts = landing.commit(store, &self.id).await?;
+            if name == asked.name {
+                report.counts.add(counts);
+            } else {
+                report.tables.entry(name).or_default().add(counts);
+            }
+        }
+        for (verdict, count) in self.verdicts {
+            *report.verdicts.entry(verdict).or_default() += count;
+        }
+        Ok(())
+    }
+}
+
+/// Reads one file and writes its rows, uncommitted.
+async fn read_file(session: &Session, request: &IngestRequest, path: &Path, progress: &dyn Progress) -> Result<FileLanding> {
+    let wrong = |reason: String| Error::Input { path: path.display().to_string(), reason };
+    let bytes = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    if path.is_dir() {
+        return Err(wrong("it is a folder; name the files in it".to_owned()));
+    }
+    progress.file(path, bytes);
+    let id = content_id(path, request).map_err(|error| wrong(error.to_string()))?;
+    let format = match request.format {
+        Some(format) => format,
+        None => Format::of_path(path).ok_or_else(|| {
+            wrong("its ending tells no format; add --format csv, parquet, arrow or hj212".to_owned())
+        })?,
+    };
+    let source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut file = FileLanding { id, landings: Vec::new(), rejects: Vec::new(), verdicts: BTreeMap::new() };
+    let now = options::now();
+    let source_request = SourceRequest {
+        path: path.to_owned(),
+        table: request.table,
+        format,
+        map: request.map.clone(),
+        strict: request.strict,
+    };
+    let (mut batches, reader) = source::read(source_request);
+    file.landings.push(TableLanding::new(session, request.table, &file.id).await?);
+    while let Some(batch) = batches.recv().await {
+        progress.read(batch.bytes);
+        batch.warnings.iter().for_each(|warning| progress.warn(warning));
+        for (verdict, count) in &batch.verdicts {
+            *file.verdicts.entry(verdict.clone()).or_default() += count;
+        }
+        let RawBatch { table: name, .. } = &batch;
+        let Some(table) = table(name) else { continue };
+        let normalised = Normaliser { table, map: &request.map, source: &source, now }.normalise(&batch)?;
+        let position = match file.landings.iter().position(|landing| landing.table.name == table.name) {
+            Some(position) => position,
+            None => {
+                file.landings.push(TableLanding::new(session, table, &file.id).await?);
+                file.landings.len() - 1
+            }
+        };
+        let landing = &mut file.landings[position];
+        landing.counts.read += batch.read_rows();
+        landing.counts.rejected += normalised.rejects.len() as u64;
+        file.rejects.extend(normalised.rejects);
+        landing.push(session, normalised.rows).await?;
+    }
+    reader.await??;
+    for landing in &mut file.landings {
+        landing.finish(session).await?;
+    }
+    Ok(file)
+}
+
+/// The id of an input: what it holds, where it goes and how it is read.
+fn content_id(path: &Path, request: &IngestRequest) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
+    hash.update(request.table.name);
+    hash.update(request.map.text());
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("ingest-{digest}"))
+}

@@ -9,6 +9,7 @@
 pub mod cli;
 mod error;
 pub mod ingest;
+pub mod province_files;
 pub mod session;
 pub mod store;
 

@@ -68,7 +68,8 @@ pub struct LiveFile {
     pub ranges: HashMap<String, (ScalarValue, ScalarValue)>,
     /// Columns in which every row is NULL.
     pub all_null: Vec<String>,
-    view: LogicalFileView,
+    /// The log's entry; absent for a file that is not committed.
+    view: Option<LogicalFileView>,
 }
 
 impl std::fmt::Debug for LiveFile {
@@ -81,6 +82,13 @@ impl std::fmt::Debug for LiveFile {
 pub(super) const VERSIONS_SUFFIX: &str = "-versions.parquet";
 
 impl LiveFile {
+    /// A file that is written but not committed.
+    pub fn of_add(table: &Table, add: &Add) -> Result<Self> {
+        let partition = partition_column(table).and_then(|column| add.partition_values.get(column).cloned().flatten());
+        let size = u64::try_from(add.size).unwrap_or_default();
+        Ok(described(table, Path::parse(&add.path)?, size, add.stats.as_deref(), partition))
+    }
+
     /// Whether the file holds more than one version of some key.
     pub fn has_versions(&self) -> bool {
         self.path.as_ref().ends_with(VERSIONS_SUFFIX)
@@ -261,7 +269,8 @@ impl DeltaLog {
     pub async fn commit(&self, snapshot: &Snapshot, change: &Change) -> Result<Option<u64>> {
         let Some(state) = &snapshot.state else { return Err(Error::NoStore(self.name.clone())) };
         let mut actions: Vec<Action> = Vec::with_capacity(change.adds.len() + change.removes.len());
-        actions.extend(change.removes.iter().map(|file| Action::from(file.view.remove_action(change.data_change))));
+        let removes = change.removes.iter().filter_map(|file| file.view.as_ref());
+        actions.extend(removes.map(|view| Action::from(view.remove_action(change.data_change))));
         actions.extend(change.adds.iter().cloned().map(|mut add| {
             add.data_change = change.data_change;
             Action::from(add)
@@ -335,7 +344,15 @@ fn delta_type(arrow: &ArrowType) -> DataType {
 
 /// Reads a file's entry of the log.
 fn live_file(table: &Table, view: LogicalFileView) -> Result<LiveFile> {
-    let stats: Value = view.stats().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let partition = partition_column(table).and_then(|column| view.partition_values_map().remove(column).flatten());
+    let size = u64::try_from(view.size()).unwrap_or_default();
+    let file = described(table, view.object_store_path(), size, view.stats().as_deref(), partition);
+    Ok(LiveFile { view: Some(view), ..file })
+}
+
+/// A file as its path and statistics tell it.
+fn described(table: &Table, path: Path, size: u64, stats: Option<&str>, partition: Option<String>) -> LiveFile {
+    let stats: Value = stats.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let rows = stats["numRecords"].as_u64().unwrap_or_default();
     let mut ranges = HashMap::new();
     let mut all_null = Vec::new();
@@ -348,18 +365,7 @@ fn live_file(table: &Table, view: LogicalFileView) -> Result<LiveFile> {
             all_null.push(column.name.to_owned());
         }
     }
-    let partition = partition_column(table)
-        .and_then(|column| view.partition_values_map().remove(column).flatten())
-        .unwrap_or_default();
-    Ok(LiveFile {
-        path: view.object_store_path(),
-        size: u64::try_from(view.size()).unwrap_or_default(),
-        rows,
-        partition,
-        ranges,
-        all_null,
-        view,
-    })
+    LiveFile { path, size, rows, partition: partition.unwrap_or_default(), ranges, all_null, view: None }
 }
 
 /// The format of time stamps in statistics.

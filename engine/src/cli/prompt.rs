@@ -1,0 +1,141 @@
+//! The SQL prompt: history, completion, statements over several lines.
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::DefaultHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
+
+use super::output::{self, OutputFormat};
+use crate::session::Session;
+use crate::{Error, Result};
+
+/// Words of SQL that completion offers besides tables, functions and columns.
+const KEYWORDS: [&str; 22] = [
+    "AND", "AS", "BETWEEN", "CASE", "DISTINCT", "EXPLAIN", "FROM", "GROUP BY", "HAVING", "IN", "IS NULL", "JOIN", "LIMIT",
+    "NOT", "ON", "OR", "ORDER BY", "SELECT", "SET", "SHOW TABLES", "UNION", "WHERE",
+];
+
+/// Runs the prompt until Ctrl-D.
+pub(super) async fn run(session: &Session, format: OutputFormat) -> Result<()> {
+    let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
+    let mut editor: Editor<Words, DefaultHistory> = Editor::with_config(config).map_err(failed)?;
+    editor.set_helper(Some(Words::new()));
+    let history = std::env::home_dir().map(|home| home.join(".plume_history"));
+    if let Some(history) = &history {
+        // A first run has no history yet.
+        let _ = editor.load_history(history);
+    }
+    println!("plume {}; end a statement with ;  leave with Ctrl-D", env!("CARGO_PKG_VERSION"));
+    loop {
+        match editor.readline("plume> ") {
+            Ok(text) => {
+                for statement in statements(&text) {
+                    if let Err(error) = answer(session, &statement, format).await {
+                        eprintln!("error: {error}");
+                    }
+                }
+            }
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    if let Some(history) = &history {
+        editor.save_history(history).map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn answer(session: &Session, statement: &str, format: OutputFormat) -> Result<()> {
+    let frame = session.sql(statement).await?;
+    output::write(frame, format, None).await
+}
+
+fn failed(error: ReadlineError) -> Error {
+    Error::Usage(format!("the prompt failed: {error}"))
+}
+
+/// The statements of a text: cut at `;` outside quotes and comments.
+pub(super) fn statements(text: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut current = String::new();
+    let mut quote: Option<char> = None;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, '-') if characters.peek() == Some(&'-') => {
+                let comment = characters.by_ref().find(|c| *c == '\n');
+                current.extend(comment);
+                continue;
+            }
+            (None, ';') => {
+                statements.push(std::mem::take(&mut current));
+                continue;
+            }
+            (None, '\'' | '"') => quote = Some(character),
+            (Some(open), close) if open == close => quote = None,
+            _ => {}
+        }
+        current.push(character);
+    }
+    statements.push(current);
+    statements.iter().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect()
+}
+
+/// What completion knows.
+struct Words {
+    words: Vec<String>,
+}
+
+impl Words {
+    fn new() -> Self {
+        let entries = plume_sql::entries();
+        let named = entries.into_iter().flat_map(|entry| [entry.object, entry.column]).filter(|word| !word.is_empty());
+        let mut words: Vec<String> = named.chain(KEYWORDS.map(str::to_owned)).collect();
+        words.sort();
+        words.dedup();
+        Self { words }
+    }
+}
+
+impl Helper for Words {}
+impl Highlighter for Words {}
+impl Hinter for Words {
+    type Hint = String;
+}
+
+impl Completer for Words {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let before = line.get(..position).unwrap_or_default();
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let start = before.char_indices().rev().take_while(|(_, c)| is_word(*c)).last().map_or(position, |(at, _)| at);
+        let word = before.get(start..).unwrap_or_default().to_lowercase();
+        let fits = |candidate: &&String| candidate.to_lowercase().starts_with(&word);
+        let pair = |word: &String| Pair { display: word.clone(), replacement: word.clone() };
+        Ok((start, self.words.iter().filter(fits).map(pair).collect()))
+    }
+}
+
+impl Validator for Words {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let text = context.input().trim_end();
+        let complete = text.is_empty() || text.ends_with(';');
+        Ok(if complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_cut_outside_quotes_and_comments() {
+        assert_eq!(statements("SELECT ';'; SELECT 2 -- a;b\n;"), ["SELECT ';'", "SELECT 2"]);
+        assert!(statements(" ; -- nothing").is_empty());
+    }
+}

@@ -1,0 +1,133 @@
+//! CSV: UTF-8 with or without a mark, GBK, any line end; a header line.
+//!
+//! Records are split as bytes: in GB 18030 no second byte is a comma, a quote
+//! or a line end. Fields are then read as UTF-8, or else as GB 18030.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema};
+use csv::{ByteRecord, ReaderBuilder};
+use encoding_rs::GB18030;
+
+use super::normalise::{RAW_LIMIT, Reject};
+use super::source::{RawBatch, Sink, SourceRequest};
+use crate::Result;
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 8192;
+/// Bytes of a record at most; a longer one is a reject, not a row.
+const RECORD_LIMIT: usize = 1 << 20;
+
+/// Reads a CSV file.
+pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
+    let file = File::open(&request.path)?;
+    let mut reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(file);
+    let mut record = ByteRecord::new();
+    let mut read = |record: &mut ByteRecord| reader.read_byte_record(record).map_err(|e| request.wrong(e.to_string()));
+    if !read(&mut record)? {
+        return Err(request.wrong("it is empty; a CSV file begins with a header line"));
+    }
+    let names = header(&record);
+    let warnings = request.check_columns(&names)?;
+    let used: Vec<usize> = (0..names.len()).filter(|i| request.map.uses(&names[*i], request.table)).collect();
+    let mut batch = Batch::new(request, &names, &used);
+    batch.raw.warnings = warnings;
+    while read(&mut record)? {
+        batch.push(&record);
+        if batch.len() >= BATCH_ROWS && !sink.give(batch.take()?) {
+            return Ok(());
+        }
+    }
+    sink.give(batch.take()?);
+    Ok(())
+}
+
+/// The names of the columns, without a byte-order mark.
+fn header(record: &ByteRecord) -> Vec<String> {
+    let name = |(i, field): (usize, &[u8])| {
+        let text = text_of(field);
+        let text = if i == 0 { text.trim_start_matches('\u{feff}') } else { &text };
+        text.trim().to_owned()
+    };
+    record.iter().enumerate().map(name).collect()
+}
+
+/// A field as text: UTF-8, or else GB 18030.
+fn text_of(field: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(field) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => GB18030.decode_without_bom_handling(field).0,
+    }
+}
+
+/// Rows collected for a batch.
+struct Batch<'a> {
+    request: &'a SourceRequest,
+    names: &'a [String],
+    used: &'a [usize],
+    columns: Vec<StringBuilder>,
+    raw: RawBatch,
+}
+
+impl<'a> Batch<'a> {
+    fn new(request: &'a SourceRequest, names: &'a [String], used: &'a [usize]) -> Self {
+        let columns = used.iter().map(|_| StringBuilder::new()).collect();
+        let raw = RawBatch { table: request.table.name, ..RawBatch::default() };
+        Self { request, names, used, columns, raw }
+    }
+
+    fn len(&self) -> usize {
+        self.raw.positions.len() + self.raw.rejects.len()
+    }
+
+    fn push(&mut self, record: &ByteRecord) {
+        let position = record.position().map_or(0, csv::Position::line);
+        let position = format!("{}:{position}", self.request.path.display());
+        self.raw.bytes += record.as_slice().len() as u64 + record.len() as u64;
+        let reason = if record.as_slice().len() > RECORD_LIMIT {
+            Some(format!("the record has {} bytes, more than {RECORD_LIMIT}", record.as_slice().len()))
+        } else if record.len() != self.names.len() {
+            Some(format!("{} fields where the header has {}", record.len(), self.names.len()))
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            self.raw.rejects.push(Reject { position, raw: line(record), reason });
+            return;
+        }
+        for (column, index) in self.columns.iter_mut().zip(self.used) {
+            column.append_value(text_of(record.get(*index).unwrap_or_default()));
+        }
+        self.raw.raw.push(line(record));
+        self.raw.positions.push(position);
+    }
+
+    fn take(&mut self) -> Result<RawBatch> {
+        let columns: Vec<ArrayRef> = self.columns.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
+        let fields: Vec<Field> =
+            self.used.iter().map(|i| Field::new(self.names[*i].as_str(), DataType::Utf8, true)).collect();
+        if !columns.is_empty() {
+            self.raw.rows = Some(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?);
+        }
+        let next = RawBatch { table: self.request.table.name, ..RawBatch::default() };
+        Ok(std::mem::replace(&mut self.raw, next))
+    }
+}
+
+/// A record as a line of text, cut at the limit of raw text.
+fn line(record: &ByteRecord) -> String {
+    let mut line = String::new();
+    for (i, field) in record.iter().enumerate() {
+        if line.len() > RAW_LIMIT {
+            break;
+        }
+        if i > 0 {
+            line.push(',');
+        }
+        line.push_str(&text_of(&field[..field.len().min(RAW_LIMIT)]));
+    }
+    line
+}
