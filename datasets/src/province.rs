@@ -1,1 +1,173 @@
-//! stub
+//! A synthetic province, the same for the same seed.
+//!
+//! Load drives flow, oxygen, raw gas and with them the stack; water works run
+//! by day and night likewise. Outlets stop, analysers are maintained, calibrated
+//! and fail, rows come late and twice, and on some outlets a fraud pattern is
+//! planted, told in `truth.csv`. One outlet is made at a time, so memory doesn't
+//! grow with the province.
+
+mod process;
+mod tables;
+mod tamper;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use thiserror::Error;
+
+pub use tables::OutletData;
+pub use tamper::Planted;
+
+/// How far apart rows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interval {
+    /// Hourly rows in table `hourly`.
+    Hour,
+    /// Minute rows in table `minute`.
+    Minute,
+}
+
+impl Interval {
+    /// The interval in µs.
+    pub fn micros(self) -> i64 {
+        match self {
+            Self::Hour => 3_600_000_000,
+            Self::Minute => 60_000_000,
+        }
+    }
+}
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct ProvinceRequest {
+    /// Outlets; three of four are stacks, the fourth is an outfall.
+    pub outlets: u32,
+    /// First moment, µs of Beijing time.
+    pub from: i64,
+    /// Moment after the last, µs.
+    pub to: i64,
+    /// The same seed gives the same rows.
+    pub seed: u64,
+    /// How far apart rows are.
+    pub interval: Interval,
+    /// Whether fraud patterns are planted, on every second outlet.
+    pub planted: bool,
+}
+
+/// Why a province can't be made.
+#[derive(Debug, Error)]
+pub enum ProvinceError {
+    /// The period is empty.
+    #[error("the period is empty: --from must lie before --to")]
+    EmptyPeriod,
+    /// A batch couldn't be built.
+    #[error("{0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+/// A province to be made.
+#[derive(Debug)]
+pub struct Province {
+    request: ProvinceRequest,
+}
+
+impl Province {
+    /// A province as requested.
+    pub fn new(request: &ProvinceRequest) -> Result<Self, ProvinceError> {
+        if request.from >= request.to {
+            return Err(ProvinceError::EmptyPeriod);
+        }
+        Ok(Self { request: request.clone() })
+    }
+
+    /// The outlets one after another, by `mn`.
+    pub fn outlets(&self) -> impl Iterator<Item = Result<OutletData, ProvinceError>> + '_ {
+        (0..self.request.outlets).map(|index| tables::outlet(&self.request, index))
+    }
+}
+
+/// Random numbers of one outlet, apart from every other's.
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn of_outlet(seed: u64, index: u32) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::from(index));
+        Self(rng)
+    }
+
+    /// Uniform in [0, 1).
+    fn uniform(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Uniform in [low, high).
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.uniform()
+    }
+
+    /// A whole number below `limit`; 0 for a limit of 0.
+    fn below(&mut self, limit: usize) -> usize {
+        ((self.uniform() * limit as f64) as usize).min(limit.saturating_sub(1))
+    }
+
+    /// About normal: the sum of twelve uniforms, which is the same on every machine.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+
+    fn chance(&mut self, probability: f64) -> bool {
+        self.uniform() < probability
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(seed: u64) -> ProvinceRequest {
+        let day = 24 * 3_600_000_000;
+        ProvinceRequest {
+            outlets: 40,
+            from: 20_454 * day,
+            to: 20_484 * day,
+            seed,
+            interval: Interval::Hour,
+            planted: true,
+        }
+    }
+
+    fn made(seed: u64) -> Vec<OutletData> {
+        Province::new(&request(seed)).unwrap().outlets().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_rows_and_another_gives_others() {
+        let (first, second, other) = (made(1), made(1), made(2));
+        assert!(first.iter().zip(&second).all(|(a, b)| a.tables == b.tables));
+        assert!(first.iter().zip(&other).any(|(a, b)| a.tables != b.tables));
+    }
+
+    #[test]
+    fn tables_have_the_columns_of_the_contract() {
+        for outlet in made(1) {
+            for (name, batch) in &outlet.tables {
+                let table = crate::schema::table(name).unwrap();
+                assert!(batch.schema().fields().iter().all(|f| table.column(f.name()).is_some()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_family_is_planted_at_three_strengths() {
+        let planted: Vec<Planted> = made(1).into_iter().flat_map(|outlet| outlet.truth).collect();
+        assert!(planted.len() >= 15);
+        assert!(planted.iter().all(|p| ["weak", "medium", "strong"].contains(&p.strength)));
+        assert!(planted.iter().all(|p| p.started < p.ended));
+    }
+
+    #[test]
+    fn an_empty_period_is_refused() {
+        let error = Province::new(&ProvinceRequest { to: 0, from: 0, ..request(1) }).unwrap_err();
+        assert!(error.to_string().contains("--from"));
+    }
+}

@@ -43,7 +43,9 @@ pub enum Error {
         reason: String,
     },
     /// Rows were rejected under `--strict`.
-    #[error("{rejected} of {read} rows were rejected and nothing landed, the first at {first}; leave --strict out to land the rest, or mend the input")]
+    #[error(
+        "{rejected} of {read} rows were rejected and nothing landed, the first at {first}; leave --strict out to land the rest, or mend the input"
+    )]
     Strict {
         /// Rows read.
         read: u64,

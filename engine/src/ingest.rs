@@ -160,7 +160,12 @@ impl FileLanding {
 }
 
 /// Reads one file and writes its rows, uncommitted.
-async fn read_file(session: &Session, request: &IngestRequest, path: &Path, progress: &dyn Progress) -> Result<FileLanding> {
+async fn read_file(
+    session: &Session,
+    request: &IngestRequest,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<FileLanding> {
     let wrong = |reason: String| Error::Input { path: path.display().to_string(), reason };
     let bytes = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
     if path.is_dir() {

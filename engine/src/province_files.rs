@@ -18,12 +18,16 @@ const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// Writes the province into a folder, an outlet at a time, and returns its rows.
 pub fn write(request: &ProvinceRequest, folder: &Path) -> Result<u64> {
-    let failed = |error: std::io::Error| Error::Input { path: folder.display().to_string(), reason: error.to_string() };
+    let failed = |error: std::io::Error| Error::Input {
+        path: folder.display().to_string(),
+        reason: error.to_string(),
+    };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let province = Province::new(request)?;
     let mut files: BTreeMap<&'static str, ArrowWriter<File>> = BTreeMap::new();
     let mut rows = 0;
-    let mut truth = csv::Writer::from_path(folder.join("truth.csv")).map_err(|error| Error::Io(error.into()))?;
+    let mut truth =
+        csv::Writer::from_path(folder.join("truth.csv")).map_err(|error| Error::Io(error.into()))?;
     let columns = ["mn", "factor", "pattern", "strength", "started", "ended"];
     truth.write_record(columns).map_err(|error| Error::Io(error.into()))?;
     for outlet in province.outlets() {
@@ -43,7 +47,12 @@ pub fn write(request: &ProvinceRequest, folder: &Path) -> Result<u64> {
     Ok(rows)
 }
 
-fn write_rows(files: &mut BTreeMap<&'static str, ArrowWriter<File>>, folder: &Path, table: &'static str, batch: &RecordBatch) -> Result<()> {
+fn write_rows(
+    files: &mut BTreeMap<&'static str, ArrowWriter<File>>,
+    folder: &Path,
+    table: &'static str,
+    batch: &RecordBatch,
+) -> Result<()> {
     if !files.contains_key(table) {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))

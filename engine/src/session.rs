@@ -90,8 +90,9 @@ impl Session {
 }
 
 fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionContext> {
-    let runtime =
-        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes))).build_arc()?;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
+        .build_arc()?;
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.threads)
         .with_information_schema(true)
@@ -100,8 +101,11 @@ fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionConte
         .with_option_extension(options);
     // A GROUP BY that starts with mn then runs in one pass over sorted ranges.
     config.options_mut().optimizer.subset_repartition_threshold = 1;
-    let state =
-        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build();
     Ok(SessionContext::new_with_state(state))
 }
 
@@ -119,7 +123,8 @@ fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Resu
         public.register_table(name.to_owned(), table)?;
     }
     for table in TABLES {
-        public.register_table(table.name.to_owned(), Arc::new(StoreTable::new(table, Arc::clone(snapshots))))?;
+        public
+            .register_table(table.name.to_owned(), Arc::new(StoreTable::new(table, Arc::clone(snapshots))))?;
     }
     let source: Arc<dyn FrameSource> = Arc::new(StoreFrames::new(Arc::clone(snapshots)));
     let frame = MemorySchemaProvider::new();

@@ -75,8 +75,12 @@ async fn show(store: Option<&str>, scratch: &std::path::Path) -> Result<()> {
         planted: true,
     };
     let rows = province_files::write(&request, &files)?;
-    println!("A province of {OUTLETS} outlets, {FROM} to {TO}: {rows} rows, made in {:.1?}.", begun.elapsed());
-    let session = Session::new(Store::at(&address)?, PlumeOptions::default(), &SessionLimits::default()).await?;
+    println!(
+        "A province of {OUTLETS} outlets, {FROM} to {TO}: {rows} rows, made in {:.1?}.",
+        begun.elapsed()
+    );
+    let session =
+        Session::new(Store::at(&address)?, PlumeOptions::default(), &SessionLimits::default()).await?;
     let begun = Instant::now();
     let mut landed = 0;
     for table in TABLES {
@@ -84,7 +88,8 @@ async fn show(store: Option<&str>, scratch: &std::path::Path) -> Result<()> {
         if !path.exists() {
             continue;
         }
-        let request = IngestRequest { table, format: None, map: Map::default(), strict: false, paths: vec![path] };
+        let request =
+            IngestRequest { table, format: None, map: Map::default(), strict: false, paths: vec![path] };
         landed += ingest(&session, &request, &Bar::new()).await?.counts.landed;
     }
     compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await?;

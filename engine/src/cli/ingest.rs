@@ -6,12 +6,12 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::IngestArgs;
+use crate::Result;
 use crate::ingest::map::Map;
 use crate::ingest::{IngestRequest, Progress, ingest};
 use crate::session::options::PlumeOptions;
 use crate::session::{Session, SessionLimits};
 use crate::store::{Store, table_named};
-use crate::Result;
 
 pub(super) async fn run(args: IngestArgs) -> Result<()> {
     let table = table_named(&args.table)?;
@@ -34,7 +34,8 @@ impl Bar {
         if !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+        let style =
+            ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
         let bar = ProgressBar::new(0);
         Self(style.map(|style| bar.clone().with_style(style)).unwrap_or(bar))
     }

@@ -14,8 +14,28 @@ use crate::{Error, Result};
 
 /// Words of SQL that completion offers besides tables, functions and columns.
 const KEYWORDS: [&str; 22] = [
-    "AND", "AS", "BETWEEN", "CASE", "DISTINCT", "EXPLAIN", "FROM", "GROUP BY", "HAVING", "IN", "IS NULL", "JOIN", "LIMIT",
-    "NOT", "ON", "OR", "ORDER BY", "SELECT", "SET", "SHOW TABLES", "UNION", "WHERE",
+    "AND",
+    "AS",
+    "BETWEEN",
+    "CASE",
+    "DISTINCT",
+    "EXPLAIN",
+    "FROM",
+    "GROUP BY",
+    "HAVING",
+    "IN",
+    "IS NULL",
+    "JOIN",
+    "LIMIT",
+    "NOT",
+    "ON",
+    "OR",
+    "ORDER BY",
+    "SELECT",
+    "SET",
+    "SHOW TABLES",
+    "UNION",
+    "WHERE",
 ];
 
 /// Runs the prompt until Ctrl-D.
@@ -93,7 +113,10 @@ struct Words {
 impl Words {
     fn new() -> Self {
         let entries = plume_sql::entries();
-        let named = entries.into_iter().flat_map(|entry| [entry.object, entry.column]).filter(|word| !word.is_empty());
+        let named = entries
+            .into_iter()
+            .flat_map(|entry| [entry.object, entry.column])
+            .filter(|word| !word.is_empty());
         let mut words: Vec<String> = named.chain(KEYWORDS.map(str::to_owned)).collect();
         words.sort();
         words.dedup();
@@ -110,10 +133,20 @@ impl Hinter for Words {
 impl Completer for Words {
     type Candidate = Pair;
 
-    fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let before = line.get(..position).unwrap_or_default();
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let start = before.char_indices().rev().take_while(|(_, c)| is_word(*c)).last().map_or(position, |(at, _)| at);
+        let start = before
+            .char_indices()
+            .rev()
+            .take_while(|(_, c)| is_word(*c))
+            .last()
+            .map_or(position, |(at, _)| at);
         let word = before.get(start..).unwrap_or_default().to_lowercase();
         let fits = |candidate: &&String| candidate.to_lowercase().starts_with(&word);
         let pair = |word: &String| Pair { display: word.clone(), replacement: word.clone() };

@@ -36,7 +36,8 @@ pub(super) fn read_arrow(request: &SourceRequest, sink: &Sink) -> Result<()> {
     let mut magic = [0; 6];
     let is_file = file.read_exact(&mut magic).is_ok() && &magic == b"ARROW1";
     file.rewind()?;
-    let wrong = |error: ArrowError| request.wrong(format!("it is no whole Arrow IPC file ({error}); send it again"));
+    let wrong =
+        |error: ArrowError| request.wrong(format!("it is no whole Arrow IPC file ({error}); send it again"));
     let names = |schema: &arrow::datatypes::Schema| -> Vec<String> {
         schema.fields().iter().map(|field| field.name().clone()).collect()
     };
@@ -59,7 +60,9 @@ fn give_all(
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
 ) -> Result<()> {
     for batch in batches {
-        let rows = batch.map_err(|error| request.wrong(format!("it can't be read to its end ({error}); send it again")))?;
+        let rows = batch.map_err(|error| {
+            request.wrong(format!("it can't be read to its end ({error}); send it again"))
+        })?;
         let given = sink.give(RawBatch {
             table: request.table.name,
             bytes: bytes_of(rows.num_rows() as u64),

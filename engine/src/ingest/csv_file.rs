@@ -26,7 +26,8 @@ pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
     let file = File::open(&request.path)?;
     let mut reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(file);
     let mut record = ByteRecord::new();
-    let mut read = |record: &mut ByteRecord| reader.read_byte_record(record).map_err(|e| request.wrong(e.to_string()));
+    let mut read =
+        |record: &mut ByteRecord| reader.read_byte_record(record).map_err(|e| request.wrong(e.to_string()));
     if !read(&mut record)? {
         return Err(request.wrong("it is empty; a CSV file begins with a header line"));
     }
@@ -106,7 +107,8 @@ impl<'a> Batch<'a> {
     }
 
     fn take(&mut self) -> Result<RawBatch> {
-        let columns: Vec<ArrayRef> = self.columns.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
+        let columns: Vec<ArrayRef> =
+            self.columns.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
         let fields: Vec<Field> =
             self.used.iter().map(|i| Field::new(self.names[*i].as_str(), DataType::Utf8, true)).collect();
         if !columns.is_empty() {

@@ -68,7 +68,9 @@ fn column_of(suffix: &str) -> Option<&'static str> {
 /// Whether a code names a working condition: `e`, `g`, `i` or `p` and digits.
 fn is_condition(code: &str) -> bool {
     let digits = code.get(1..).unwrap_or_default();
-    code.starts_with(['e', 'g', 'i', 'p']) && digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    code.starts_with(['e', 'g', 'i', 'p'])
+        && digits.len() >= 5
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// One row to be: column → text.
@@ -114,7 +116,11 @@ impl<'a> PacketBatch<'a> {
     }
 
     fn push_packet(&mut self, found: &Found, segment: Option<&Segment>, position: &str, verdict: String) {
-        let peer = self.request.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let peer = self
+            .request
+            .path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let field = |name: &str| segment.and_then(|s| s.field(name)).unwrap_or_default().to_owned();
         let qn = field("QN");
         let row = Row::from([
@@ -177,7 +183,11 @@ impl<'a> PacketBatch<'a> {
     fn reject(&mut self, table: &'static str, position: &str, raw: &str, reason: String) {
         if self.is_wanted(table) {
             let raw = raw.chars().take(RAW_LIMIT).collect();
-            self.rejects.entry(table).or_default().push(Reject { position: position.to_owned(), raw, reason });
+            self.rejects.entry(table).or_default().push(Reject {
+                position: position.to_owned(),
+                raw,
+                reason,
+            });
         }
     }
 
@@ -219,8 +229,10 @@ fn raw_batch(rows: Vec<(String, Row)>) -> Result<RawBatch> {
         let values = rows.iter().map(|(_, row)| row.get(name).map(String::as_str));
         (name, Arc::new(values.collect::<StringArray>()))
     };
-    let batch = RecordBatch::try_from_iter_with_nullable(names.into_iter().map(column).map(|(n, c)| (n, c, true)))?;
-    let raw = rows.iter().map(|(_, row)| row.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","));
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(names.into_iter().map(column).map(|(n, c)| (n, c, true)))?;
+    let raw =
+        rows.iter().map(|(_, row)| row.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","));
     let raw = raw.map(|text| text.chars().take(RAW_LIMIT).collect()).collect();
     let positions = rows.iter().map(|(position, _)| position.clone()).collect();
     Ok(RawBatch { rows: Some(batch), positions, raw, ..RawBatch::default() })

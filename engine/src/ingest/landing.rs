@@ -15,6 +15,7 @@ use plume_datasets::schema::{Partitioning, Table};
 use tokio::task::JoinHandle;
 
 use super::Counts;
+use crate::Result;
 use crate::session::{Session, options};
 use crate::store::Store;
 use crate::store::delta::{Change, DeltaLog, Landed, LiveFile};
@@ -22,7 +23,6 @@ use crate::store::scan::{ScanFile, ScanRequest, layer_inputs};
 use crate::store::table::STORE_URL;
 use crate::store::version::{RowComparison, VersionMerge, sort_rows};
 use crate::store::writer::{partition_of, write_file};
-use crate::Result;
 
 /// Rows that are sorted at once.
 const CHUNK_ROWS: usize = 1 << 20;
@@ -84,7 +84,8 @@ impl TableLanding {
         if self.adds.is_empty() {
             return Ok(self.counts);
         }
-        let change = Change { adds: self.adds, data_change: true, inputs: vec![id.to_owned()], ..Change::default() };
+        let change =
+            Change { adds: self.adds, data_change: true, inputs: vec![id.to_owned()], ..Change::default() };
         if self.log.append(&change).await? == Landed::Before {
             self.counts.duplicate += std::mem::take(&mut self.counts.landed);
         }
@@ -141,7 +142,12 @@ impl TableLanding {
     }
 
     /// Which of sorted rows are new.
-    async fn tell_duplicates(&self, session: &Session, rows: &RecordBatch, received_at: i64) -> Result<BooleanArray> {
+    async fn tell_duplicates(
+        &self,
+        session: &Session,
+        rows: &RecordBatch,
+        received_at: i64,
+    ) -> Result<BooleanArray> {
         let within = RowComparison::new(self.table, rows, rows)?;
         let repeats = |row: usize| {
             row > 0
@@ -180,7 +186,14 @@ impl TableLanding {
     }
 
     /// Marks the rows that the files hold already.
-    async fn drop_known(&self, session: &Session, rows: &RecordBatch, received_at: i64, files: Vec<ScanFile>, keep: &mut [bool]) -> Result<()> {
+    async fn drop_known(
+        &self,
+        session: &Session,
+        rows: &RecordBatch,
+        received_at: i64,
+        files: Vec<ScanFile>,
+        keep: &mut [bool],
+    ) -> Result<()> {
         let schema = self.table.arrow_schema();
         let all: Vec<usize> = (0..schema.fields().len()).collect();
         let request = ScanRequest {
@@ -205,14 +218,16 @@ impl TableLanding {
             let comparison = RowComparison::new(self.table, rows, &window)?;
             let mut start = 0;
             while row < rows.num_rows() {
-                let ends_before = window.num_rows() == 0 || comparison.key(row, window.num_rows() - 1).is_ge();
+                let ends_before =
+                    window.num_rows() == 0 || comparison.key(row, window.num_rows() - 1).is_ge();
                 if ends_before && !at_end {
                     break;
                 }
                 while start < window.num_rows() && comparison.key(row, start).is_gt() {
                     start += 1;
                 }
-                let versions = (start..window.num_rows()).take_while(|known| comparison.key(row, *known).is_eq());
+                let versions =
+                    (start..window.num_rows()).take_while(|known| comparison.key(row, *known).is_eq());
                 let given = received.value(row) != received_at;
                 let is_known = match given {
                     true => versions.clone().any(|known| {
@@ -250,7 +265,12 @@ fn received_column(rows: &RecordBatch) -> TimestampMicrosecondArray {
 
 /// Rows as one batch, with the time of landing where the input didn't say when a
 /// row was received. Where `received_at` is part of the key each row gets its own.
-fn with_received_at(table: &'static Table, batches: &[RecordBatch], received_at: i64, first_row: u64) -> Result<RecordBatch> {
+fn with_received_at(
+    table: &'static Table,
+    batches: &[RecordBatch],
+    received_at: i64,
+    first_row: u64,
+) -> Result<RecordBatch> {
     let Some(first) = batches.first() else { return Ok(RecordBatch::new_empty(table.arrow_schema())) };
     let rows = concat_batches(&first.schema(), batches)?;
     let step = i64::from(table.key.contains(&"received_at"));
@@ -282,10 +302,14 @@ fn start_of_last_outlet(table: &Table, rows: &RecordBatch) -> Result<usize> {
 
 /// Rows split by partition of the store.
 fn partitions(table: &'static Table, rows: RecordBatch) -> Result<Vec<RecordBatch>> {
-    let (Partitioning::Month(column) | Partitioning::Day(column)) = table.partitioning else { return Ok(vec![rows]) };
+    let (Partitioning::Month(column) | Partitioning::Day(column)) = table.partitioning else {
+        return Ok(vec![rows]);
+    };
     let Some(times) = rows.column_by_name(column) else { return Ok(vec![rows]) };
     let times = times.as_primitive::<TimestampMicrosecondType>();
-    let (Some(first), Some(last)) = (arrow::compute::min(times), arrow::compute::max(times)) else { return Ok(vec![rows]) };
+    let (Some(first), Some(last)) = (arrow::compute::min(times), arrow::compute::max(times)) else {
+        return Ok(vec![rows]);
+    };
     if partition_of(table, first) == partition_of(table, last) {
         return Ok(vec![rows]);
     }
@@ -313,7 +337,10 @@ fn partitions(table: &'static Table, rows: RecordBatch) -> Result<Vec<RecordBatc
 }
 
 /// Least and greatest value of the key columns that files have ranges of.
-fn key_ranges(table: &'static Table, rows: &RecordBatch) -> Vec<(&'static str, (datafusion::scalar::ScalarValue, datafusion::scalar::ScalarValue))> {
+fn key_ranges(
+    table: &'static Table,
+    rows: &RecordBatch,
+) -> Vec<(&'static str, (datafusion::scalar::ScalarValue, datafusion::scalar::ScalarValue))> {
     use arrow::compute::{max, max_string_view, min, min_string_view};
     use datafusion::scalar::ScalarValue;
     let text = |value: &str| ScalarValue::Utf8View(Some(value.to_owned()));

@@ -142,6 +142,7 @@ impl Map {
 
     /// Whether a column of the file is used.
     pub fn uses(&self, name: &str, table: &Table) -> bool {
-        self.wide.contains_key(name) || table.all_columns().any(|column| self.sources(column.name).contains(&name))
+        self.wide.contains_key(name)
+            || table.all_columns().any(|column| self.sources(column.name).contains(&name))
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray, StringViewArray, StringViewBuilder,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondArray,
 };
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMicrosecondType};
@@ -83,7 +83,13 @@ impl Normaliser<'_> {
         Ok(normalised)
     }
 
-    fn normalise_rows(&self, raw: &RawBatch, rows: &RecordBatch, wide: Option<&str>, out: &mut Normalised) -> Result<()> {
+    fn normalise_rows(
+        &self,
+        raw: &RawBatch,
+        rows: &RecordBatch,
+        wide: Option<&str>,
+        out: &mut Normalised,
+    ) -> Result<()> {
         let mut reasons = Reasons::new();
         let schema = self.table.arrow_schema();
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
@@ -93,7 +99,8 @@ impl Normaliser<'_> {
         }
         self.translate_factors(&mut columns, &mut reasons);
         self.check(&columns, &mut reasons);
-        let nullable: Vec<_> = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+        let nullable: Vec<_> =
+            schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
         let batch = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(nullable)), columns)?;
         let mut rejected: Vec<usize> = reasons.keys().copied().collect();
         rejected.sort_unstable();
@@ -108,7 +115,8 @@ impl Normaliser<'_> {
             out.rows.push(batch);
             return Ok(());
         }
-        let keep: BooleanArray = (0..batch.num_rows()).map(|r| Some(rejected.binary_search(&r).is_err())).collect();
+        let keep: BooleanArray =
+            (0..batch.num_rows()).map(|r| Some(rejected.binary_search(&r).is_err())).collect();
         out.rows.push(filter_record_batch(&batch, &keep)?);
         Ok(())
     }
@@ -129,20 +137,32 @@ impl Normaliser<'_> {
             return Ok(Some(constant(text)));
         }
         let names = self.map.sources(column);
-        let Some(parts) = names.iter().map(|name| rows.column_by_name(name)).collect::<Option<Vec<_>>>() else {
+        let Some(parts) = names.iter().map(|name| rows.column_by_name(name)).collect::<Option<Vec<_>>>()
+        else {
             return Ok(None);
         };
         if let [only] = parts.as_slice() {
             return Ok(Some(Arc::clone(only)));
         }
         let options = FormatOptions::default();
-        let parts = parts.iter().map(|part| ArrayFormatter::try_new(part, &options)).collect::<Result<Vec<_>, _>>()?;
-        let joined = |row: usize| parts.iter().map(|part| part.value(row).to_string()).collect::<Vec<_>>().join(" ");
+        let parts = parts
+            .iter()
+            .map(|part| ArrayFormatter::try_new(part, &options))
+            .collect::<Result<Vec<_>, _>>()?;
+        let joined =
+            |row: usize| parts.iter().map(|part| part.value(row).to_string()).collect::<Vec<_>>().join(" ");
         Ok(Some(Arc::new((0..rows.num_rows()).map(|row| Some(joined(row))).collect::<StringArray>())))
     }
 
     /// One column in the table's type; what can't be read is noted as a reason.
-    fn convert(&self, input: Option<ArrayRef>, name: &str, kind: ColumnType, rows: usize, reasons: &mut Reasons) -> Result<ArrayRef> {
+    fn convert(
+        &self,
+        input: Option<ArrayRef>,
+        name: &str,
+        kind: ColumnType,
+        rows: usize,
+        reasons: &mut Reasons,
+    ) -> Result<ArrayRef> {
         let Some(input) = input else {
             return Ok(match name {
                 "source" => Arc::new(StringViewArray::from(vec![self.source; rows])),
@@ -154,16 +174,20 @@ impl Normaliser<'_> {
         let converted: ArrayRef = match (kind, text) {
             (ColumnType::Text, _) => self.text(&input)?,
             (ColumnType::Float, Some(text)) => {
-                let read = |text: &str| text.parse::<f64>().map_err(|_| format!("{name} '{text}' is no number"));
+                let read =
+                    |text: &str| text.parse::<f64>().map_err(|_| format!("{name} '{text}' is no number"));
                 let values: Float64Array = self.each(&text, reasons, read).collect();
                 checked_floats(values, name, scale, reasons)
             }
             (ColumnType::Float, None) => match cast(&input, &DataType::Float64) {
-                Ok(values) => checked_floats(values.as_primitive::<Float64Type>().clone(), name, scale, reasons),
+                Ok(values) => {
+                    checked_floats(values.as_primitive::<Float64Type>().clone(), name, scale, reasons)
+                }
                 Err(_) => return Err(self.wrong_type(name, &input)),
             },
             (ColumnType::Timestamp, Some(text)) => {
-                let values: TimestampMicrosecondArray = self.each(&text, reasons, |text| self.time(text, name)).collect();
+                let values: TimestampMicrosecondArray =
+                    self.each(&text, reasons, |text| self.time(text, name)).collect();
                 Arc::new(values)
             }
             (ColumnType::Timestamp, None) => self.timestamps(&input, name)?,
@@ -209,7 +233,8 @@ impl Normaliser<'_> {
     fn text(&self, input: &ArrayRef) -> Result<ArrayRef> {
         let input = cast(input, &DataType::Utf8View)?;
         let texts = input.as_string_view();
-        let clean = |text: &str| !text.is_empty() && text.trim().len() == text.len() && self.map.missing.is_empty();
+        let clean =
+            |text: &str| !text.is_empty() && text.trim().len() == text.len() && self.map.missing.is_empty();
         if texts.iter().flatten().all(clean) {
             return Ok(input);
         }
@@ -238,10 +263,14 @@ impl Normaliser<'_> {
                 let utc = cast(input, &DataType::Timestamp(*unit, Some("UTC".into())))?;
                 let utc = cast(&cast(&utc, &DataType::Int64)?, &DataType::Timestamp(*unit, None))?;
                 let utc = cast(&utc, &target)?;
-                let beijing = utc.as_primitive::<TimestampMicrosecondType>().unary::<_, TimestampMicrosecondType>(|ts| ts + BEIJING_US);
+                let beijing = utc
+                    .as_primitive::<TimestampMicrosecondType>()
+                    .unary::<_, TimestampMicrosecondType>(|ts| ts + BEIJING_US);
                 Ok(Arc::new(beijing))
             }
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => Ok(cast(input, &target)?),
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => {
+                Ok(cast(input, &target)?)
+            }
             _ => Err(self.wrong_type(name, input)),
         }
     }
@@ -250,7 +279,10 @@ impl Normaliser<'_> {
         let wanted = self.table.column(name).map_or("", |column| column.kind.name());
         Error::Input {
             path: self.source.to_owned(),
-            reason: format!("column {name} is {}, not {wanted}; cast it in the file or name another by --map", input.data_type()),
+            reason: format!(
+                "column {name} is {}, not {wanted}; cast it in the file or name another by --map",
+                input.data_type()
+            ),
         }
     }
 
@@ -264,7 +296,10 @@ impl Normaliser<'_> {
             .filter_map(|row| match factor_of_2005(codes.value(row)) {
                 Some(factor) => Some((row, factor)),
                 None => {
-                    let reason = format!("factor '{}' is no HJ 212 code of a pollutant of air or water", codes.value(row));
+                    let reason = format!(
+                        "factor '{}' is no HJ 212 code of a pollutant of air or water",
+                        codes.value(row)
+                    );
                     reasons.entry(row).or_insert(reason);
                     None
                 }
@@ -276,7 +311,9 @@ impl Normaliser<'_> {
         let mut new_codes: Vec<Option<&str>> = codes.iter().collect();
         old.iter().for_each(|(row, factor)| new_codes[*row] = Some(&factor.code));
         columns[factor] = Arc::new(StringViewArray::from(new_codes));
-        for (index, column) in self.table.all_columns().enumerate().filter(|(_, c)| c.kind == ColumnType::Float) {
+        for (index, column) in
+            self.table.all_columns().enumerate().filter(|(_, c)| c.kind == ColumnType::Float)
+        {
             if !matches!(column.unit, "factor") && column.name != "total" {
                 continue;
             }
@@ -302,16 +339,23 @@ impl Normaliser<'_> {
     fn check(&self, columns: &[ArrayRef], reasons: &mut Reasons) {
         for (column, array) in self.table.all_columns().zip(columns) {
             let name = column.name;
-            if self.table.key.contains(&name) && !self.table.is_nullable(name) && array.null_count() > 0 && name != "received_at" {
+            if self.table.key.contains(&name)
+                && !self.table.is_nullable(name)
+                && array.null_count() > 0
+                && name != "received_at"
+            {
                 let missing = (0..array.len()).filter(|row| array.is_null(*row));
-                missing.for_each(|row| drop(reasons.entry(row).or_insert_with(|| format!("{name} is missing"))));
+                missing
+                    .for_each(|row| drop(reasons.entry(row).or_insert_with(|| format!("{name} is missing"))));
             }
             if name == "flag" {
                 let flags = array.as_string_view();
                 for (row, flag) in flags.iter().enumerate().filter_map(|(row, flag)| Some((row, flag?))) {
                     let listed = matches!(flag.as_bytes(), [letter] if flags::is_listed(*letter));
                     if !listed {
-                        reasons.entry(row).or_insert_with(|| format!("flag '{flag}' is not listed; see table flags"));
+                        reasons
+                            .entry(row)
+                            .or_insert_with(|| format!("flag '{flag}' is not listed; see table flags"));
                     }
                 }
             }
@@ -396,10 +440,12 @@ fn as_text(input: &ArrayRef) -> Result<Option<StringArray>> {
 fn row_text(rows: &RecordBatch, row: usize) -> String {
     let options = FormatOptions::default();
     let cell = |(field, column): (&arrow::datatypes::FieldRef, &ArrayRef)| {
-        let text = ArrayFormatter::try_new(column, &options).map(|f| f.value(row).to_string()).unwrap_or_default();
+        let text =
+            ArrayFormatter::try_new(column, &options).map(|f| f.value(row).to_string()).unwrap_or_default();
         format!("{}={text}", field.name())
     };
-    let text: String = rows.schema().fields().iter().zip(rows.columns()).map(cell).collect::<Vec<_>>().join(",");
+    let text: String =
+        rows.schema().fields().iter().zip(rows.columns()).map(cell).collect::<Vec<_>>().join(",");
     text.chars().take(RAW_LIMIT).collect()
 }
 
@@ -418,7 +464,13 @@ pub(super) async fn commit_rejects(store: &Store, id: &str, rejects: &[Reject]) 
         vec![text(|r| &r.position), text(|r| &r.raw), text(|r| &r.reason), received, text(|r| &r.position)];
     let rows = sort_rows(table, &RecordBatch::try_new(table.arrow_schema(), columns)?)?;
     let adds = vec![write_file(log.objects().as_ref(), table, rows).await?];
-    log.append(&Change { adds, data_change: true, inputs: vec![format!("{id}-rejects")], ..Change::default() }).await?;
+    log.append(&Change {
+        adds,
+        data_change: true,
+        inputs: vec![format!("{id}-rejects")],
+        ..Change::default()
+    })
+    .await?;
     Ok(())
 }
 

@@ -15,12 +15,19 @@ use crate::Result;
 
 /// Every built-in table with its name.
 pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
-    Ok(vec![("factors", factor_table()?), ("flags", flag_table()?), ("rules", rule_table()?), ("patterns", pattern_table()?)])
+    Ok(vec![
+        ("factors", factor_table()?),
+        ("flags", flag_table()?),
+        ("rules", rule_table()?),
+        ("patterns", pattern_table()?),
+    ])
 }
 
 /// A column of text, one value a row.
 fn text<'a, T, S: AsRef<str>>(rows: &'a [T], value: impl Fn(&'a T) -> Option<S>) -> ArrayRef {
-    Arc::new(rows.iter().map(|row| value(row).map(|text| text.as_ref().to_owned())).collect::<StringViewArray>())
+    Arc::new(
+        rows.iter().map(|row| value(row).map(|text| text.as_ref().to_owned())).collect::<StringViewArray>(),
+    )
 }
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> Result<Arc<dyn TableProvider>> {
@@ -55,8 +62,10 @@ fn flag_table() -> Result<Arc<dyn TableProvider>> {
 }
 
 fn rule_table() -> Result<Arc<dyn TableProvider>> {
-    let rows: Vec<_> =
-        rule_sets().iter().flat_map(|set| set.rules.iter().map(move |(key, rule)| (set, key, rule))).collect();
+    let rows: Vec<_> = rule_sets()
+        .iter()
+        .flat_map(|set| set.rules.iter().map(move |(key, rule)| (set, key, rule)))
+        .collect();
     let epoch = date_of(0);
     let day = |date: chrono::NaiveDate| i32::try_from(date.signed_duration_since(epoch).num_days()).ok();
     table(vec![

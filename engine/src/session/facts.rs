@@ -20,7 +20,11 @@ use crate::store::table_named;
 pub const TABLES: [&str; 3] = ["outlets", "monitors", "stoppages"];
 
 /// Reads the registry as the session sees it.
-pub async fn read_registry(session: &dyn Session, snapshots: &Arc<Snapshots>, horizon: i64) -> Result<Registry> {
+pub async fn read_registry(
+    session: &dyn Session,
+    snapshots: &Arc<Snapshots>,
+    horizon: i64,
+) -> Result<Registry> {
     let mut outlets: HashMap<String, OutletFacts> = HashMap::new();
     for name in TABLES {
         let table = table_named(name)?;
@@ -42,7 +46,11 @@ pub async fn read_registry(session: &dyn Session, snapshots: &Arc<Snapshots>, ho
     Ok(Registry::new(outlets.into_values().collect(), horizon))
 }
 
-async fn read_all(session: &dyn Session, snapshots: &Arc<Snapshots>, table: &'static Table) -> Result<Vec<RecordBatch>> {
+async fn read_all(
+    session: &dyn Session,
+    snapshots: &Arc<Snapshots>,
+    table: &'static Table,
+) -> Result<Vec<RecordBatch>> {
     let provider: Arc<dyn TableProvider> = Arc::new(StoreTable::new(table, Arc::clone(snapshots)));
     let plan = LogicalPlanBuilder::scan(table.name, provider_as_source(provider), None)?.build()?;
     let plan = session.create_physical_plan(&plan).await?;

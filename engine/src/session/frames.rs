@@ -122,7 +122,8 @@ fn time_filters(request: &FrameRequest<'_>) -> Vec<Expr> {
 
 /// Positions of the key columns and of those asked for that hold anything.
 fn projection(table: &Table, columns: &[&str], files: &[ScanFile]) -> Vec<usize> {
-    let is_empty = |name: &str| files.iter().all(|file| file.file.all_null.iter().any(|column| column == name));
+    let is_empty =
+        |name: &str| files.iter().all(|file| file.file.all_null.iter().any(|column| column == name));
     let schema = table.arrow_schema();
     let wanted = table.key.iter().chain(columns.iter().filter(|name| !is_empty(name)));
     wanted.filter_map(|name| schema.index_of(name).ok()).collect()

@@ -53,7 +53,9 @@ impl ExtensionOptions for PlumeOptions {
                 }
                 value.clone_into(&mut self.as_of);
             }
-            _ => return config_err!("there is no option plume.{key}; options are plume.rules and plume.as_of"),
+            _ => {
+                return config_err!("there is no option plume.{key}; options are plume.rules and plume.as_of");
+            }
         }
         Ok(())
     }
@@ -65,7 +67,11 @@ impl ExtensionOptions for PlumeOptions {
             description,
         };
         vec![
-            entry("rules", &self.rules, "rule set and options, NAME[,key=value…]; empty: each set in its time"),
+            entry(
+                "rules",
+                &self.rules,
+                "rule set and options, NAME[,key=value…]; empty: each set in its time",
+            ),
             entry("as_of", &self.as_of, "the time as of which the store is seen; empty: now"),
         ]
     }
@@ -91,8 +97,11 @@ pub fn rulebook(config: &ConfigOptions) -> Result<Rulebook> {
 /// which is converted. Microseconds of Beijing time.
 pub fn parse_time(text: &str) -> Result<i64> {
     let text = text.trim();
-    if let Ok(with_offset) = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%:z")) {
-        let beijing = FixedOffset::east_opt(BEIJING_S).map(|offset| with_offset.with_timezone(&offset).naive_local());
+    if let Ok(with_offset) = DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%:z"))
+    {
+        let beijing =
+            FixedOffset::east_opt(BEIJING_S).map(|offset| with_offset.with_timezone(&offset).naive_local());
         return Ok(beijing.unwrap_or_else(|| with_offset.naive_utc()).and_utc().timestamp_micros());
     }
     let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];

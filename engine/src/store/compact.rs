@@ -51,7 +51,11 @@ impl Compacted {
 
 /// Compacts every partition of every table that has more than one file or
 /// superseded versions, and tells `progress` the table and partition.
-pub async fn compact(store: &Store, session: &SessionContext, progress: &dyn Fn(&str, &str)) -> Result<Compacted> {
+pub async fn compact(
+    store: &Store,
+    session: &SessionContext,
+    progress: &dyn Fn(&str, &str),
+) -> Result<Compacted> {
     let mut total = Compacted::default();
     for table in TABLES {
         let log = store.log(table)?;
@@ -77,10 +81,16 @@ fn needs_compaction(files: &[LiveFile]) -> bool {
 }
 
 /// Compacts one partition; tries again when others commit in between.
-async fn compact_partition(store: &Store, session: &SessionContext, log: &DeltaLog, partition: &str) -> Result<Compacted> {
+async fn compact_partition(
+    store: &Store,
+    session: &SessionContext,
+    log: &DeltaLog,
+    partition: &str,
+) -> Result<Compacted> {
     for _ in 0..ATTEMPTS {
         let snapshot = log.snapshot().await?;
-        let files: Vec<LiveFile> = snapshot.files().iter().filter(|f| f.partition == partition).cloned().collect();
+        let files: Vec<LiveFile> =
+            snapshot.files().iter().filter(|f| f.partition == partition).cloned().collect();
         if !needs_compaction(&files) {
             return Ok(Compacted::default());
         }
@@ -102,7 +112,12 @@ struct Merged {
 }
 
 /// Merges files into new ones.
-async fn merge(store: &Store, session: &SessionContext, log: &DeltaLog, files: &[LiveFile]) -> Result<Merged> {
+async fn merge(
+    store: &Store,
+    session: &SessionContext,
+    log: &DeltaLog,
+    files: &[LiveFile],
+) -> Result<Merged> {
     let table = log.table();
     let all: Vec<usize> = (0..table.arrow_schema().fields().len()).collect();
     let prefix = object_store::path::Path::from_url_path(store.location().table_url(log.name())?.path())?;
@@ -134,11 +149,22 @@ async fn merge(store: &Store, session: &SessionContext, log: &DeltaLog, files: &
         superseded.push(rows.superseded).await?;
     }
     let (rows, superseded_rows) = (in_force.rows, superseded.rows);
-    Ok(Merged { in_force: in_force.finish().await?, superseded: superseded.finish().await?, rows, superseded_rows })
+    Ok(Merged {
+        in_force: in_force.finish().await?,
+        superseded: superseded.finish().await?,
+        rows,
+        superseded_rows,
+    })
 }
 
 /// Commits merged files in place of `files`; `None` when others committed in between.
-async fn commit(store: &Store, log: &DeltaLog, snapshot: &Snapshot, files: Vec<LiveFile>, merged: Merged) -> Result<Option<Compacted>> {
+async fn commit(
+    store: &Store,
+    log: &DeltaLog,
+    snapshot: &Snapshot,
+    files: Vec<LiveFile>,
+    merged: Merged,
+) -> Result<Option<Compacted>> {
     let compacted = Compacted {
         files_before: files.len(),
         files_after: merged.in_force.len(),
@@ -151,7 +177,8 @@ async fn commit(store: &Store, log: &DeltaLog, snapshot: &Snapshot, files: Vec<L
         let companion = store.superseded_log(log.table())?;
         companion.append(&Change { adds: merged.superseded, data_change: true, ..Change::default() }).await?;
     }
-    let change = Change { adds: merged.in_force, removes: files, data_change: rows_change, inputs: Vec::new() };
+    let change =
+        Change { adds: merged.in_force, removes: files, data_change: rows_change, inputs: Vec::new() };
     Ok(log.commit(snapshot, &change).await?.map(|_| compacted))
 }
 

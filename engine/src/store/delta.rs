@@ -12,9 +12,13 @@ use std::sync::Arc;
 use arrow::datatypes::DataType as ArrowType;
 use chrono::NaiveDateTime;
 use datafusion::common::ScalarValue;
-use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, PROTOCOL, TableReference, TransactionError};
+use deltalake_core::kernel::transaction::{
+    CommitBuilder, CommitProperties, PROTOCOL, TableReference, TransactionError,
+};
 use deltalake_core::kernel::{Action, Add, DataType, LogicalFileView, Transaction};
-use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore, extract_version_from_filename, get_actions};
+use deltalake_core::logstore::{
+    LogStoreRef, StorageConfig, default_logstore, extract_version_from_filename, get_actions,
+};
 use deltalake_core::operations::create::CreateBuilder;
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
@@ -84,7 +88,8 @@ pub(super) const VERSIONS_SUFFIX: &str = "-versions.parquet";
 impl LiveFile {
     /// A file that is written but not committed.
     pub fn of_add(table: &Table, add: &Add) -> Result<Self> {
-        let partition = partition_column(table).and_then(|column| add.partition_values.get(column).cloned().flatten());
+        let partition =
+            partition_column(table).and_then(|column| add.partition_values.get(column).cloned().flatten());
         let size = u64::try_from(add.size).unwrap_or_default();
         Ok(described(table, Path::parse(&add.path)?, size, add.stats.as_deref(), partition))
     }
@@ -103,9 +108,10 @@ impl LiveFile {
     /// Least and greatest value of a time column, µs.
     pub fn ts_range(&self, column: &str) -> Option<(i64, i64)> {
         match self.ranges.get(column)? {
-            (ScalarValue::TimestampMicrosecond(Some(min), _), ScalarValue::TimestampMicrosecond(Some(max), _)) => {
-                Some((*min, *max))
-            }
+            (
+                ScalarValue::TimestampMicrosecond(Some(min), _),
+                ScalarValue::TimestampMicrosecond(Some(max), _),
+            ) => Some((*min, *max)),
             _ => None,
         }
     }
@@ -198,13 +204,15 @@ impl DeltaLog {
     }
 
     fn check_format(&self, state: &DeltaTableState) -> Result<()> {
-        let newer = |found: String, known: String| Error::NewerFormat { table: self.name.clone(), found, known };
+        let newer =
+            |found: String, known: String| Error::NewerFormat { table: self.name.clone(), found, known };
         let found = state.metadata().configuration().get(FORMAT_PROPERTY).cloned().unwrap_or_default();
         match found.parse::<u32>() {
             Ok(version) if version > FORMAT_VERSION => Err(newer(found, FORMAT_VERSION.to_string())),
-            _ if state.protocol().min_writer_version() > 7 => {
-                Err(newer(format!("Delta writer {}", state.protocol().min_writer_version()), "Delta writer 7".to_owned()))
-            }
+            _ if state.protocol().min_writer_version() > 7 => Err(newer(
+                format!("Delta writer {}", state.protocol().min_writer_version()),
+                "Delta writer 7".to_owned(),
+            )),
             _ => Ok(()),
         }
     }
@@ -229,7 +237,9 @@ impl DeltaLog {
             builder = builder.with_column(column.name, delta_type(&column.kind.arrow()), nullable, None);
         }
         if let Some(partition) = partition_column(self.table) {
-            builder = builder.with_column(partition, DataType::DATE, true, None).with_partition_columns([partition]);
+            builder = builder
+                .with_column(partition, DataType::DATE, true, None)
+                .with_partition_columns([partition]);
         }
         match builder.await {
             Ok(_) => Ok(()),
@@ -293,7 +303,9 @@ impl DeltaLog {
         match committed {
             Ok(commit) => Ok(Some(commit.version)),
             Err(
-                DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) | TransactionError::CommitConflict(_) }
+                DeltaTableError::Transaction {
+                    source: TransactionError::MaxCommitAttempts(_) | TransactionError::CommitConflict(_),
+                }
                 | DeltaTableError::VersionAlreadyExists(_),
             ) => Ok(None),
             Err(error) => Err(error.into()),
@@ -344,14 +356,21 @@ fn delta_type(arrow: &ArrowType) -> DataType {
 
 /// Reads a file's entry of the log.
 fn live_file(table: &Table, view: LogicalFileView) -> Result<LiveFile> {
-    let partition = partition_column(table).and_then(|column| view.partition_values_map().remove(column).flatten());
+    let partition =
+        partition_column(table).and_then(|column| view.partition_values_map().remove(column).flatten());
     let size = u64::try_from(view.size()).unwrap_or_default();
     let file = described(table, view.object_store_path(), size, view.stats().as_deref(), partition);
     Ok(LiveFile { view: Some(view), ..file })
 }
 
 /// A file as its path and statistics tell it.
-fn described(table: &Table, path: Path, size: u64, stats: Option<&str>, partition: Option<String>) -> LiveFile {
+fn described(
+    table: &Table,
+    path: Path,
+    size: u64,
+    stats: Option<&str>,
+    partition: Option<String>,
+) -> LiveFile {
     let stats: Value = stats.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let rows = stats["numRecords"].as_u64().unwrap_or_default();
     let mut ranges = HashMap::new();

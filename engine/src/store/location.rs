@@ -29,7 +29,8 @@ impl Location {
             Some(("file", _)) => {
                 let url = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
                 let path = url.to_file_path().map_err(|()| wrong("it names no local path".to_owned()))?;
-                let url = Url::from_directory_path(path).map_err(|()| wrong("it names no directory".to_owned()))?;
+                let url =
+                    Url::from_directory_path(path).map_err(|()| wrong("it names no directory".to_owned()))?;
                 (url, Arc::new(LocalFileSystem::new()))
             }
             Some(("memory", _)) => {

@@ -26,7 +26,9 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr, RangePartitioning, SplitPoint};
-use datafusion::physical_plan::filter_pushdown::{ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use datafusion::scalar::ScalarValue;
@@ -104,12 +106,15 @@ fn sorted_plan(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<Arc<dy
     let has_versions = files.iter().any(|file| file.file.has_versions());
     let layers = layers(request.table, files);
     if layers.len() == 1 && !has_versions && request.as_of.is_none() {
-        return layers.iter().map(|layer| layer_plan(request, layer, request.projection)).next().unwrap_or_else(|| {
-            datafusion::common::internal_err!("a scan without files")
-        });
+        return layers
+            .iter()
+            .map(|layer| layer_plan(request, layer, request.projection))
+            .next()
+            .unwrap_or_else(|| datafusion::common::internal_err!("a scan without files"));
     }
     let all: Vec<usize> = (0..request.table.arrow_schema().fields().len()).collect();
-    let children: Vec<_> = layers.iter().map(|layer| layer_plan(request, layer, &all)).collect::<Result<_>>()?;
+    let children: Vec<_> =
+        layers.iter().map(|layer| layer_plan(request, layer, &all)).collect::<Result<_>>()?;
     let schema: SchemaRef = Arc::new(request.table.arrow_schema().project(request.projection)?);
     let ordering = key_ordering(request.table, &schema);
     let projection = request.projection.to_vec();
@@ -141,7 +146,11 @@ fn layers(table: &Table, mut files: Vec<ScanFile>) -> Vec<Vec<ScanFile>> {
 }
 
 /// A sorted plan over the files of one layer.
-fn layer_plan(request: &ScanRequest<'_>, layer: &[ScanFile], projection: &[usize]) -> Result<Arc<dyn ExecutionPlan>> {
+fn layer_plan(
+    request: &ScanRequest<'_>,
+    layer: &[ScanFile],
+    projection: &[usize],
+) -> Result<Arc<dyn ExecutionPlan>> {
     let table = request.table;
     let schema = table.arrow_schema();
     let first_key = table.key.first().copied().unwrap_or_default();
@@ -161,7 +170,10 @@ fn layer_plan(request: &ScanRequest<'_>, layer: &[ScanFile], projection: &[usize
                     {
                         continue;
                     }
-                    (lower.is_some_and(|lower| least < lower.as_str()), upper.is_some_and(|upper| greatest >= upper.as_str()))
+                    (
+                        lower.is_some_and(|lower| least < lower.as_str()),
+                        upper.is_some_and(|upper| greatest >= upper.as_str()),
+                    )
                 }
                 None => (lower.is_some(), upper.is_some()),
             };
@@ -172,7 +184,8 @@ fn layer_plan(request: &ScanRequest<'_>, layer: &[ScanFile], projection: &[usize
     }
     let mut options = TableParquetOptions::default();
     options.global.pushdown_filters = true;
-    let mut source = ParquetSource::new(TableSchema::builder(Arc::clone(&schema)).build()).with_table_parquet_options(options);
+    let mut source = ParquetSource::new(TableSchema::builder(Arc::clone(&schema)).build())
+        .with_table_parquet_options(options);
     if let Some(filter) = &request.key_filter {
         source = source.with_predicate(Arc::clone(filter));
     }
@@ -184,7 +197,8 @@ fn layer_plan(request: &ScanRequest<'_>, layer: &[ScanFile], projection: &[usize
             .with_output_partitioning(range_partitioning(&ordering, request.split_points)?)
             .with_output_ordering(vec![ordering]);
     }
-    let plan = DataSourceExec::from_data_source(config.with_projection_indices(Some(projection.to_vec()))?.build());
+    let plan =
+        DataSourceExec::from_data_source(config.with_projection_indices(Some(projection.to_vec()))?.build());
     if !shared {
         return Ok(plan);
     }
@@ -260,7 +274,10 @@ impl ExecutionPlan for KeyRangeExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
             (Some(input), true) => Ok(Arc::new(Self::new(input, self.column, self.split_points.clone()))),
             _ => datafusion::common::internal_err!("KeyRangeExec has one input"),
@@ -304,7 +321,12 @@ impl ExecutionPlan for KeyRangeExec {
 }
 
 /// The rows of a sorted batch from `lower` on, below `upper`.
-fn within(batch: &RecordBatch, column: &str, lower: Option<&str>, upper: Option<&str>) -> Result<RecordBatch> {
+fn within(
+    batch: &RecordBatch,
+    column: &str,
+    lower: Option<&str>,
+    upper: Option<&str>,
+) -> Result<RecordBatch> {
     let Some(values) = batch.column_by_name(column) else {
         return datafusion::common::internal_err!("a key range needs column {column}");
     };

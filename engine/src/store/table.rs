@@ -25,8 +25,8 @@ use tokio::sync::Mutex;
 use super::Store;
 use super::delta::{DeltaLog, Snapshot};
 use super::scan::{ScanFile, ScanRequest, sorted_plans, split_points};
-use crate::session::options::as_of;
 use crate::Result;
+use crate::session::options::as_of;
 
 /// Under which address the store's files are known to a session.
 pub const STORE_URL: &str = "plume://store/";
@@ -125,7 +125,8 @@ impl StoreTable {
         let with_superseded = as_of(session.config_options())?.is_some();
         let files = self.snapshots.files(self.table, with_superseded).await?;
         let Some(predicate) = self.predicate(session, filters)? else { return Ok(files) };
-        let predicate = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema)).try_build(predicate)?;
+        let predicate =
+            PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema)).try_build(predicate)?;
         let statistics = files.iter().map(|file| Arc::new(self.statistics_of(file))).collect();
         let keep = predicate.prune(&PrunableStatistics::new(statistics, Arc::clone(&self.schema)))?;
         Ok(files.into_iter().zip(keep).filter_map(|(file, keep)| keep.then_some(file)).collect())
@@ -206,7 +207,8 @@ impl TableProvider for StoreTable {
         _: Option<usize>,
     ) -> QueryResult<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let key_filters: Vec<Expr> = filters.iter().filter(|filter| self.is_about_key(filter)).cloned().collect();
+        let key_filters: Vec<Expr> =
+            filters.iter().filter(|filter| self.is_about_key(filter)).cloned().collect();
         let files = self.pruned_files(session, &key_filters).await?;
         let split_points = split_points(self.table, &files, session.config().target_partitions());
         let mut plans = self.sorted_plans(session, files, &projection, &split_points, &key_filters)?;

@@ -20,7 +20,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, BooleanArray, DynComparator, RecordBatch, make_comparator};
-use arrow::compute::{SortOptions, concat_batches, filter_record_batch, lexsort_to_indices, SortColumn, take_record_batch};
+use arrow::compute::{
+    SortColumn, SortOptions, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch,
+};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -47,7 +49,8 @@ fn order(table: &Table) -> Vec<&'static str> {
     if !names.contains(&"source") {
         names.push("source");
     }
-    let rest: Vec<&'static str> = table.all_columns().map(|c| c.name).filter(|name| !names.contains(name)).collect();
+    let rest: Vec<&'static str> =
+        table.all_columns().map(|c| c.name).filter(|name| !names.contains(name)).collect();
     names.extend(rest);
     names
 }
@@ -79,7 +82,8 @@ fn is_sorted(table: &Table, rows: &RecordBatch) -> Result<bool> {
 }
 
 fn comparators(left: &RecordBatch, right: &RecordBatch, names: &[&str]) -> Result<Vec<DynComparator>> {
-    let pairs = names.iter().filter_map(|name| Some((left.column_by_name(name)?, right.column_by_name(name)?)));
+    let pairs =
+        names.iter().filter_map(|name| Some((left.column_by_name(name)?, right.column_by_name(name)?)));
     Ok(pairs.map(|(left, right)| make_comparator(left, right, ASCENDING)).collect::<Result<_, _>>()?)
 }
 
@@ -114,8 +118,11 @@ impl fmt::Debug for RowComparison {
 impl RowComparison {
     /// Compares rows of `left` with rows of `right`.
     pub fn new(table: &Table, left: &RecordBatch, right: &RecordBatch) -> Result<Self> {
-        let values: Vec<&str> =
-            table.all_columns().map(|c| c.name).filter(|n| !table.key.contains(n) && !is_provenance(n)).collect();
+        let values: Vec<&str> = table
+            .all_columns()
+            .map(|c| c.name)
+            .filter(|n| !table.key.contains(n) && !is_provenance(n))
+            .collect();
         Ok(Self {
             key: comparators(left, right, table.key)?,
             received_at: comparators(left, right, &["received_at"])?,
@@ -146,7 +153,9 @@ impl RowComparison {
     /// What the left row is when the right one follows it.
     pub fn standing(&self, left: usize, right: usize) -> Standing {
         match self.key(left, right) {
-            Ordering::Equal if self.same_received_at(left, right) && self.same_values(left, right) => Standing::Duplicate,
+            Ordering::Equal if self.same_received_at(left, right) && self.same_values(left, right) => {
+                Standing::Duplicate
+            }
             Ordering::Equal => Standing::Superseded,
             _ => Standing::InForce,
         }
@@ -190,11 +199,17 @@ impl fmt::Debug for VersionMerge {
 
 impl VersionMerge {
     /// Merges streams that hold all columns of the table, each in the order of versions.
-    pub fn new(table: &'static Table, streams: Vec<SendableRecordBatchStream>, as_of: Option<i64>) -> Result<Self> {
+    pub fn new(
+        table: &'static Table,
+        streams: Vec<SendableRecordBatchStream>,
+        as_of: Option<i64>,
+    ) -> Result<Self> {
         let schema = table.arrow_schema();
         let fields = order(table)
             .iter()
-            .map(|name| Ok(SortField::new_with_options(schema.field_with_name(name)?.data_type().clone(), ASCENDING)))
+            .map(|name| {
+                Ok(SortField::new_with_options(schema.field_with_name(name)?.data_type().clone(), ASCENDING))
+            })
             .collect::<Result<Vec<_>>>()?;
         let inputs = streams.into_iter().map(|stream| Input { stream, batch: None, row: 0 }).collect();
         Ok(Self {
@@ -285,7 +300,10 @@ impl VersionMerge {
                 Some(as_of) => received_by(&batch, *as_of)?,
                 None => batch,
             };
-            let columns = order(table).iter().filter_map(|name| batch.column_by_name(name).cloned()).collect::<Vec<_>>();
+            let columns = order(table)
+                .iter()
+                .filter_map(|name| batch.column_by_name(name).cloned())
+                .collect::<Vec<_>>();
             let rows = converter.convert_columns(&columns)?;
             input.batch = Some((batch, rows));
         }
@@ -392,7 +410,10 @@ impl ExecutionPlan for VersionExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let ordering = self.properties.equivalence_properties().oeq_class().iter().next().cloned();
         Ok(Arc::new(Self::try_new(self.table, children, self.projection.clone(), self.as_of, ordering)?))
     }
@@ -406,22 +427,26 @@ impl ExecutionPlan for VersionExec {
     }
 
     fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let streams =
-            self.children.iter().map(|c| c.execute(partition, Arc::clone(&task))).collect::<Result<Vec<_>>>()?;
+        let streams = self
+            .children
+            .iter()
+            .map(|c| c.execute(partition, Arc::clone(&task)))
+            .collect::<Result<Vec<_>>>()?;
         let mut merge = VersionMerge::new(self.table, streams, self.as_of)?;
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let projection = self.projection.clone();
-        let stream = async_try_stream(move |mut emitter: TryEmitter<RecordBatch, DataFusionError>| async move {
-            while let Some(versions) = merge.next().await? {
-                let batch = versions.in_force.project(&projection)?;
-                if batch.num_rows() > 0 {
-                    baseline.record_output(batch.num_rows());
-                    emitter.emit(batch).await;
+        let stream =
+            async_try_stream(move |mut emitter: TryEmitter<RecordBatch, DataFusionError>| async move {
+                while let Some(versions) = merge.next().await? {
+                    let batch = versions.in_force.project(&projection)?;
+                    if batch.num_rows() > 0 {
+                        baseline.record_output(batch.num_rows());
+                        emitter.emit(batch).await;
+                    }
                 }
-            }
-            baseline.done();
-            Ok(())
-        });
+                baseline.done();
+                Ok(())
+            });
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream)))
     }
 
@@ -444,5 +469,7 @@ pub fn key_ordering(table: &Table, schema: &SchemaRef) -> Option<LexOrdering> {
     use datafusion::physical_expr::PhysicalSortExpr;
     use datafusion::physical_expr::expressions::Column;
     let columns = table.key.iter().map_while(|name| schema.index_of(name).ok().map(|index| (*name, index)));
-    LexOrdering::new(columns.map(|(name, index)| PhysicalSortExpr::new(Arc::new(Column::new(name, index)), ASCENDING)))
+    LexOrdering::new(
+        columns.map(|(name, index)| PhysicalSortExpr::new(Arc::new(Column::new(name, index)), ASCENDING)),
+    )
 }

@@ -141,9 +141,8 @@ fn statistics(rows: &RecordBatch) -> Value {
 
 /// Least and greatest value of a column; `None` where it has none.
 fn range(column: &ArrayRef) -> Option<(Value, Value)> {
-    let timestamp = |ts: i64| {
-        Some(Value::from(DateTime::from_timestamp_micros(ts)?.format(STATS_TIMESTAMP).to_string()))
-    };
+    let timestamp =
+        |ts: i64| Some(Value::from(DateTime::from_timestamp_micros(ts)?.format(STATS_TIMESTAMP).to_string()));
     match column.data_type() {
         DataType::Utf8View => {
             let column = column.as_string_view();

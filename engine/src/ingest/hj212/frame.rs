@@ -127,10 +127,22 @@ impl<R: Read> Framer<R> {
         let whole = HEAD + length + CRC;
         let Some(crc) = buffer.get(HEAD + length..whole) else {
             let shorter = text_end < buffer.len() || ends_like_a_packet(&buffer[..text_end]);
-            return (text_end, if shorter && ends_like_a_packet(&buffer[..text_end]) { Verdict::BadLength } else { Verdict::Incomplete });
+            return (
+                text_end,
+                if shorter && ends_like_a_packet(&buffer[..text_end]) {
+                    Verdict::BadLength
+                } else {
+                    Verdict::Incomplete
+                },
+            );
         };
-        let Some(sent) = std::str::from_utf8(crc).ok().and_then(|hex| u16::from_str_radix(hex, 16).ok()) else {
-            let verdict = if ends_like_a_packet(&buffer[..text_end]) { Verdict::BadLength } else { Verdict::Incomplete };
+        let Some(sent) = std::str::from_utf8(crc).ok().and_then(|hex| u16::from_str_radix(hex, 16).ok())
+        else {
+            let verdict = if ends_like_a_packet(&buffer[..text_end]) {
+                Verdict::BadLength
+            } else {
+                Verdict::Incomplete
+            };
             return (text_end, verdict);
         };
         let segment = &buffer[HEAD..HEAD + length];
@@ -203,7 +215,10 @@ mod tests {
     fn packets_are_found_glued_without_line_ends_and_among_noise() {
         let glued = [b"noise".as_slice(), STANDARD, STANDARD, b"\r\n\0#", STANDARD].concat();
         assert_eq!(verdicts(&glued), [Verdict::Ok, Verdict::Ok, Verdict::Ok]);
-        assert_eq!(verdicts(&STANDARD.to_ascii_lowercase()), [Verdict::BadCrc(crc_hj212(&STANDARD.to_ascii_lowercase()[6..107]))]);
+        assert_eq!(
+            verdicts(&STANDARD.to_ascii_lowercase()),
+            [Verdict::BadCrc(crc_hj212(&STANDARD.to_ascii_lowercase()[6..107]))]
+        );
     }
 
     #[test]

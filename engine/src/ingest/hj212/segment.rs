@@ -29,7 +29,20 @@ pub struct Item {
 
 /// The suffixes that the standard knows, for spelling.
 const SUFFIXES: [&str; 14] = [
-    "Rtd", "Min", "Avg", "Max", "Cou", "ZsRtd", "ZsMin", "ZsAvg", "ZsMax", "Flag", "EFlag", "SampleTime", "Info", "SN",
+    "Rtd",
+    "Min",
+    "Avg",
+    "Max",
+    "Cou",
+    "ZsRtd",
+    "ZsMin",
+    "ZsAvg",
+    "ZsMax",
+    "Flag",
+    "EFlag",
+    "SampleTime",
+    "Info",
+    "SN",
 ];
 
 /// Bytes as text: UTF-8 as the standard asks, or else GB 18030.

@@ -1,0 +1,131 @@
+//! Fraud patterns planted on top of a process, each at three strengths.
+
+use super::Dice;
+use super::process::{Process, rounded};
+
+/// A planted pattern, as `truth.csv` tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planted {
+    /// The outlet.
+    pub mn: String,
+    /// The factor it stands on.
+    pub factor: &'static str,
+    /// The pattern's name.
+    pub pattern: &'static str,
+    /// `weak`, `medium` or `strong`.
+    pub strength: &'static str,
+    /// When it began, µs.
+    pub started: i64,
+    /// When it ended, µs.
+    pub ended: i64,
+}
+
+impl Planted {
+    /// The fields of a line of `truth.csv`.
+    pub fn fields(&self) -> [String; 6] {
+        let time = |ts: i64| {
+            chrono::DateTime::from_timestamp_micros(ts)
+                .map_or_else(String::new, |t| t.format("%Y-%m-%d %H:%M:%S").to_string())
+        };
+        let text = |text: &str| text.to_owned();
+        [
+            self.mn.clone(),
+            text(self.factor),
+            text(self.pattern),
+            text(self.strength),
+            time(self.started),
+            time(self.ended),
+        ]
+    }
+}
+
+/// Names of the strengths, and how strong each is.
+const STRENGTHS: [(&str, f64); 3] = [("weak", 0.10), ("medium", 0.25), ("strong", 0.50)];
+
+/// The families that can be planted.
+const FAMILIES: [&str; 14] = [
+    "constant_value",
+    "low_variance",
+    "limit_clipping",
+    "maximum_clamp",
+    "range_clamp",
+    "replay",
+    "synthetic_series",
+    "random_noise",
+    "dilution",
+    "oxygen_tampering",
+    "flag_abuse",
+    "outage_at_high_load",
+    "load_decoupling",
+    "digit_preference",
+];
+
+/// A pattern planted on a process: family, strength, steps, signal.
+pub(super) struct Plan {
+    pub(super) family: &'static str,
+    pub(super) strength: &'static str,
+    pub(super) steps: std::ops::Range<usize>,
+    pub(super) signal: usize,
+}
+
+/// Plants the `number`-th combination of family and strength on an outlet, for a
+/// third of its period.
+pub(super) fn plant(dice: &mut Dice, process: &mut Process, number: usize) -> Plan {
+    let family = FAMILIES[number % FAMILIES.len()];
+    let (strength, share) = STRENGTHS[number / FAMILIES.len() % STRENGTHS.len()];
+    let len = process.load.len();
+    let start = len / 3 + dice.below(len / 6 + 1);
+    let steps = start..(start + len / 3).min(len).max(start + 1);
+    let signal = if family == "oxygen_tampering" { 2 } else { 3 + dice.below(2) };
+    let shown: Vec<f64> = process.signals[signal].value.clone();
+    let limit = process.limits[signal].max(1.0);
+    let known: Vec<f64> = shown.iter().copied().filter(|value| !value.is_nan()).collect();
+    let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+    let decimals = process.signals[signal].decimals;
+    for (offset, step) in steps.clone().enumerate() {
+        let value = shown[step];
+        if value.is_nan() {
+            continue;
+        }
+        let new = match family {
+            "constant_value" => mean * (1.0 - share),
+            "low_variance" => mean * (1.0 - share) * (1.0 + 0.002 * dice.normal()),
+            "limit_clipping" => value * (1.0 + share) * limit / mean.max(0.01) * 0.8,
+            "maximum_clamp" | "range_clamp" => value.min(mean * (1.0 - share / 2.0)),
+            "replay" => shown[step - len / 4] * (1.0 + (0.5 - share).max(0.0) * 0.02 * dice.normal()),
+            "synthetic_series" => {
+                mean * (1.0 - share + 0.05 * (offset as f64 / 24.0 * std::f64::consts::TAU).sin())
+            }
+            "random_noise" => mean * (1.0 - share + 0.1 * (dice.uniform() - 0.5)),
+            "oxygen_tampering" => value * (1.0 - share),
+            "load_decoupling" => mean * (1.0 - share) + 0.05 * mean * dice.normal(),
+            "digit_preference" => (value / share.max(0.1)).round() * share.max(0.1),
+            _ => value,
+        };
+        let new = if family == "limit_clipping" { new.min(limit * dice.between(0.96, 0.999)) } else { new };
+        process.signals[signal].value[step] = rounded(new.max(0.0), decimals);
+        match family {
+            "dilution" => dilute(process, step, share),
+            "flag_abuse" if value > mean * (1.5 - share) => process.signals[signal].flag[step] = b'M',
+            "outage_at_high_load" if process.load[step] > 85.0 - 20.0 * share && dice.chance(share) => {
+                process.signals.iter_mut().for_each(|signal| signal.value[step] = f64::NAN);
+            }
+            _ => {}
+        }
+    }
+    Plan { family, strength, steps, signal }
+}
+
+/// Air at the probe: oxygen up, every pollutant down by one ratio; in water clean
+/// water at the intake.
+fn dilute(process: &mut Process, step: usize, share: f64) {
+    for signal in &mut process.signals {
+        let value = signal.value[step];
+        let diluted = match signal.factor {
+            "a00000" | "a01012" | "w00000" | "w01001" => value,
+            "a19001" => value + (20.9 - value) * share,
+            _ => value * (1.0 - share),
+        };
+        signal.value[step] = rounded(diluted, signal.decimals);
+    }
+}
