@@ -1,1 +1,2 @@
-//! stub
+//! How fast: criterion benches for kernels and the packet decoder under
+//! `benches/`, and whole-job comparisons with peers under `peers/`.

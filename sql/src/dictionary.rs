@@ -62,7 +62,11 @@ fn entry(kind: &'static str, object: &str) -> Entry {
 fn table_entries() -> Vec<Entry> {
     let mut entries = Vec::new();
     for table in TABLES {
-        entries.push(Entry { en: table.en.to_owned(), zh: table.zh.to_owned(), ..entry("table", table.name) });
+        entries.push(Entry {
+            en: table.en.to_owned(),
+            zh: table.zh.to_owned(),
+            ..entry("table", table.name)
+        });
         entries.extend(table.all_columns().map(|column| Entry {
             column: column.name.to_owned(),
             data_type: column.kind.name().to_owned(),
@@ -101,13 +105,21 @@ fn view_entries() -> Vec<Entry> {
 
 fn function_entries() -> Vec<Entry> {
     let scalars = scalar_functions();
-    let aggregates = Rulebook::by_date().map(|book| aggregate_functions(book.at(i64::MAX))).unwrap_or_default();
+    let aggregates =
+        Rulebook::by_date().map(|book| aggregate_functions(book.at(i64::MAX))).unwrap_or_default();
     let documented = scalars.iter().map(|f| (f.name(), f.documentation()));
     let documented = documented.chain(aggregates.iter().map(|f| (f.name(), f.documentation())));
-    let mut entries: Vec<Entry> = documented.map(|(name, documentation)| function_entry(name, documentation)).collect();
+    let mut entries: Vec<Entry> =
+        documented.map(|(name, documentation)| function_entry(name, documentation)).collect();
     entries.extend(TABLE_FUNCTIONS.iter().map(|(name, call, title, clause)| {
         let (en, zh) = split_title(title);
-        Entry { data_type: (*call).to_owned(), en, zh, clause: (*clause).to_owned(), ..entry("function", name) }
+        Entry {
+            data_type: (*call).to_owned(),
+            en,
+            zh,
+            clause: (*clause).to_owned(),
+            ..entry("function", name)
+        }
     }));
     entries
 }
@@ -117,7 +129,12 @@ fn function_entry(name: &str, documentation: Option<&Documentation>) -> Entry {
     let (description, call) =
         documentation.map_or(("", ""), |d| (d.description.as_str(), d.syntax_example.as_str()));
     let (en, clause) = description.rsplit_once(". ").unwrap_or((description, ""));
-    Entry { data_type: call.to_owned(), en: en.to_owned(), clause: clause.to_owned(), ..entry("function", name) }
+    Entry {
+        data_type: call.to_owned(),
+        en: en.to_owned(),
+        clause: clause.to_owned(),
+        ..entry("function", name)
+    }
 }
 
 /// The dictionary as Markdown: a section an object.
@@ -129,7 +146,10 @@ pub fn to_markdown(entries: &[Entry]) -> String {
         let _ = if column.is_empty() {
             let detail = [data_type.as_str(), clause.as_str()].into_iter().filter(|t| !t.is_empty());
             let detail = detail.map(|text| format!(" `{text}`")).collect::<String>();
-            write!(out, "\n## {kind} {object} {zh}\n\n{en}.{detail}\n\n| column | type | unit | meaning | 中文 |\n|---|---|---|---|---|\n")
+            write!(
+                out,
+                "\n## {kind} {object} {zh}\n\n{en}.{detail}\n\n| column | type | unit | meaning | 中文 |\n|---|---|---|---|---|\n"
+            )
         } else {
             writeln!(out, "| `{column}` | {data_type} | {unit} | {en} | {zh} |")
         };

@@ -36,7 +36,8 @@ const FILES: &[(&str, &str)] = &[
     ("unregistered", include_str!("../views/unregistered.sql")),
 ];
 
-static VIEWS: LazyLock<Vec<View>> = LazyLock::new(|| FILES.iter().map(|(name, sql)| read(name, sql)).collect());
+static VIEWS: LazyLock<Vec<View>> =
+    LazyLock::new(|| FILES.iter().map(|(name, sql)| read(name, sql)).collect());
 
 /// Every view, in the order of creation.
 pub fn views() -> &'static [View] {
@@ -46,7 +47,8 @@ pub fn views() -> &'static [View] {
 /// Reads a view's head: a title, `clause:` and `grain:` lines, then a line a column.
 fn read(name: &'static str, sql: &'static str) -> View {
     let mut view = View { name, title: "", clause: "", grain: "", columns: Vec::new(), sql };
-    for line in sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim).filter(|l| !l.is_empty()) {
+    for line in sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim).filter(|l| !l.is_empty())
+    {
         if view.title.is_empty() {
             view.title = line;
         } else if let Some(clause) = line.strip_prefix("clause:") {
@@ -67,7 +69,11 @@ mod tests {
     #[test]
     fn every_head_tells_title_clause_grain_and_columns() {
         for view in views() {
-            assert!(!view.title.is_empty() && !view.clause.is_empty() && !view.grain.is_empty(), "{}", view.name);
+            assert!(
+                !view.title.is_empty() && !view.clause.is_empty() && !view.grain.is_empty(),
+                "{}",
+                view.name
+            );
             assert!(view.clause.contains('['), "{}: a clause carries its mark", view.name);
             assert!(view.columns.len() > 3, "{}", view.name);
         }

@@ -54,7 +54,9 @@ impl ExtensionOptions for PlumeOptions {
                 value.clone_into(&mut self.as_of);
             }
             _ => {
-                return config_err!("there is no option plume.{key}; options are plume.rules and plume.as_of");
+                return config_err!(
+                    "there is no option plume.{key}; options are plume.rules and plume.as_of"
+                );
             }
         }
         Ok(())

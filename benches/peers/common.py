@@ -1,0 +1,74 @@
+"""What the peers, the runner and the disk check share: packages, input files, result shapes."""
+
+import glob
+import importlib
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+QUERIES = ("valid_months", "totals")
+KEYS = ("mn", "factor", "month")
+
+
+class BenchError(Exception):
+    """A mistake the caller can mend; its text names the cause and the mend."""
+
+
+def need(module):
+    """Imports a module of requirements.txt, or says which pip command brings it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as cause:
+        raise BenchError(
+            f"Python package '{module}' cannot be imported ({cause}): "
+            f"{sys.executable} -m pip install -r {HERE / 'requirements.txt'}"
+        ) from cause
+
+
+def result_schema(query):
+    """Arrow schema of a query's result, one row per (mn, factor, month), in any order.
+
+    `month` is its first day; `mean` has the factor's unit and is NULL without a valid day;
+    `mass_kg` is kg. Engines may return other integer or string types, they are cast to these.
+    """
+    pa = need("pyarrow")
+    keys = [("mn", pa.string()), ("factor", pa.string()), ("month", pa.date32())]
+    values = {
+        "valid_months": [("valid_days", pa.int64()), ("mean", pa.float64()), ("valid", pa.bool_())],
+        "totals": [("mass_kg", pa.float64()), ("measured_hours", pa.int64())],
+    }
+    return pa.schema(keys + values[query])
+
+
+def shaped(table, query):
+    """The table with the columns, their order and their types as `result_schema` has them."""
+    schema = result_schema(query)
+    missing = [name for name in schema.names if name not in table.column_names]
+    if missing:
+        raise BenchError(f"result of {query} lacks {missing}; it must have {schema.names}")
+    try:
+        return table.select(schema.names).cast(schema)
+    except need("pyarrow").ArrowException as cause:
+        raise BenchError(f"result of {query} has wrong types: {cause}; wanted {schema}") from cause
+
+
+def input_files(pattern):
+    """Absolute paths of the Parquet files a glob matches (`**` descends), sorted by path."""
+    files = sorted(os.path.abspath(path) for path in glob.glob(pattern, recursive=True))
+    if not files:
+        raise BenchError(f"no file matches '{pattern}': quote the glob and give the folder's path")
+    logs = [path for path in files if "/_delta_log/" in path]
+    if logs:
+        raise BenchError(
+            f"'{pattern}' matches the Delta log ({logs[0]}): name the data folders instead, "
+            "such as 'STORE/tables/hourly/month=*/*/*.parquet'"
+        )
+    return files
+
+
+def fail(error):
+    """Ends the program with status 1 and one line on standard error."""
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(1)

@@ -1,0 +1,68 @@
+"""Runs one query on one peer in this process, with the interface of the Rust bench binary:
+
+peer.py --engine duckdb|clickhouse|polars --query valid_months|totals --store S --files GLOB
+        --threads 2 --runs 5 --result OUT.parquet
+
+One warm-up run, then the timed ones. A run is planning, reading the files and computing, up to
+the whole result in memory. Writes the last result to OUT.parquet and prints one JSON line:
+{"engine", "query", "version", "seconds": [...], "peak_rss_bytes"}.
+"""
+
+import argparse
+import json
+import re
+import time
+from pathlib import Path
+
+from common import QUERIES, BenchError, fail, need, shaped
+from queries import PEERS
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description="one query on one peer")
+    parser.add_argument("--engine", choices=PEERS, required=True)
+    parser.add_argument("--query", choices=QUERIES, required=True)
+    parser.add_argument("--store", help="not used: peers read --files")
+    parser.add_argument("--files", required=True, help="glob of Parquet files")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--result", required=True, help="Parquet file to write")
+    return parser.parse_args()
+
+
+def timed(peer, query, runs):
+    """Runs a query once to warm up, then `runs` times; returns the seconds and the last result."""
+    result, seconds = peer.run(query), []
+    for _ in range(runs):
+        start = time.perf_counter()
+        result = peer.run(query)
+        seconds.append(time.perf_counter() - start)
+    return seconds, result
+
+
+def peak_rss_bytes():
+    """The most memory this process ever held, in bytes.
+
+    VmHWM, not getrusage: ru_maxrss survives exec and would carry the parent's peak.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) * 1024
+
+
+def main():
+    """Runs, writes the result, prints the line."""
+    args = arguments()
+    try:
+        peer = PEERS[args.engine](args.files, args.threads)
+        seconds, result = timed(peer, args.query, args.runs)
+        peak = peak_rss_bytes()
+        need("pyarrow.parquet").write_table(shaped(result, args.query), args.result)
+    except BenchError as error:
+        fail(error)
+    report = {"engine": args.engine, "query": args.query, "version": peer.version()}
+    print(json.dumps(report | {"seconds": seconds, "peak_rss_bytes": peak}))
+
+
+if __name__ == "__main__":
+    main()

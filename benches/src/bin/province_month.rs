@@ -1,0 +1,160 @@
+//! The province-month queries in plume and in plain DataFusion, for `peers/run.py`.
+//!
+//! One untimed run, then the timed ones; the last line of standard output is a
+//! JSON object with the seconds of each run and the peak memory of the process.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use arrow::array::RecordBatch;
+use clap::{Parser, ValueEnum};
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use parquet::arrow::ArrowWriter;
+use plume_engine::session::options::PlumeOptions;
+use plume_engine::session::{Session, SessionLimits};
+use plume_engine::store::Store;
+use serde_json::json;
+
+type Error = Box<dyn std::error::Error>;
+
+/// One query on one engine.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[arg(long)]
+    engine: Engine,
+    #[arg(long)]
+    query: Query,
+    /// The store, for plume.
+    #[arg(long, default_value = "")]
+    store: String,
+    /// The files, for DataFusion: a folder or a glob.
+    #[arg(long, default_value = "")]
+    files: String,
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Where the result is written as Parquet.
+    #[arg(long)]
+    result: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    Plume,
+    Datafusion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Query {
+    ValidMonths,
+    Totals,
+}
+
+impl Query {
+    fn sql(self, engine: Engine) -> &'static str {
+        match (self, engine) {
+            (Self::ValidMonths, Engine::Plume) => {
+                "SELECT mn, factor, month, valid_days, partial_value AS mean, valid
+                 FROM monthly_valid WHERE factor LIKE 'a%'"
+            }
+            (Self::Totals, Engine::Plume) => {
+                "SELECT mn, factor, CAST(period AS DATE) AS month, measured_kg AS mass_kg, measured_hours
+                 FROM emissions('2026-01-01', '2026-02-01', 'month')
+                 WHERE factor IN ('a21026', 'a21002', 'a34013') AND measured_hours > 0"
+            }
+            (Self::ValidMonths, Engine::Datafusion) => {
+                "SELECT mn, factor, date_trunc('month', day)::date AS month,
+                        count(*) FILTER (WHERE hours >= 20) AS valid_days,
+                        avg(mean) FILTER (WHERE hours >= 20) AS mean,
+                        count(*) FILTER (WHERE hours >= 20)
+                            >= CASE WHEN date_part('month', date_trunc('month', day)) = 2 THEN 23 ELSE 25 END AS valid
+                 FROM (SELECT mn, factor, date_trunc('day', ts) AS day,
+                              avg(value) FILTER (WHERE flag = 'N') AS mean,
+                              count(value) FILTER (WHERE flag = 'N') AS hours
+                       FROM hourly WHERE factor LIKE 'a%' GROUP BY mn, factor, date_trunc('day', ts))
+                 GROUP BY mn, factor, date_trunc('month', day)"
+            }
+            (Self::Totals, Engine::Datafusion) => {
+                "SELECT c.mn, c.factor, date_trunc('month', c.ts)::date AS month,
+                        sum(greatest(c.value, 0) * coalesce(f.total, f.value * 3600) * 1e-6) AS mass_kg,
+                        count(*) AS measured_hours
+                 FROM hourly c JOIN hourly f ON f.mn = c.mn AND f.ts = c.ts
+                 WHERE c.factor IN ('a21026', 'a21002', 'a34013') AND c.flag = 'N' AND c.value IS NOT NULL
+                   AND f.factor = 'a00000' AND f.flag = 'N' AND f.value IS NOT NULL
+                 GROUP BY c.mn, c.factor, date_trunc('month', c.ts)"
+            }
+        }
+    }
+}
+
+/// What runs the query.
+enum Runner {
+    Plume(Box<Session>),
+    Datafusion(SessionContext),
+}
+
+impl Runner {
+    async fn new(cli: &Cli) -> Result<Self, Error> {
+        if cli.engine == Engine::Plume {
+            let limits = SessionLimits { threads: cli.threads, ..SessionLimits::default() };
+            let session =
+                Session::new(Store::open(&cli.store).await?, PlumeOptions::default(), &limits).await?;
+            return Ok(Self::Plume(Box::new(session)));
+        }
+        let context =
+            SessionContext::new_with_config(SessionConfig::new().with_target_partitions(cli.threads));
+        context.register_parquet("hourly", &cli.files, ParquetReadOptions::default()).await?;
+        Ok(Self::Datafusion(context))
+    }
+
+    async fn run(&self, sql: &str) -> Result<Vec<RecordBatch>, Error> {
+        let frame = match self {
+            Self::Plume(session) => session.sql(sql).await?,
+            Self::Datafusion(context) => context.sql(sql).await?,
+        };
+        Ok(frame.collect().await?)
+    }
+}
+
+/// Peak memory of this process, bytes.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
+}
+
+fn main() -> Result<(), Error> {
+    let cli = Cli::parse();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(cli.threads).enable_all().build()?;
+    runtime.block_on(run(cli))
+}
+
+async fn run(cli: Cli) -> Result<(), Error> {
+    let runner = Runner::new(&cli).await?;
+    let sql = cli.query.sql(cli.engine);
+    let result = runner.run(sql).await?;
+    let mut seconds = Vec::new();
+    for _ in 0..cli.runs {
+        let begun = Instant::now();
+        runner.run(sql).await?;
+        seconds.push(begun.elapsed().as_secs_f64());
+    }
+    let first = result.first().ok_or("the query gave no rows; is the store the province-month?")?;
+    let mut writer = ArrowWriter::try_new(std::fs::File::create(&cli.result)?, first.schema(), None)?;
+    result.iter().try_for_each(|batch| writer.write(batch))?;
+    writer.close()?;
+    let (engine, version) = match cli.engine {
+        Engine::Plume => ("plume", env!("CARGO_PKG_VERSION")),
+        Engine::Datafusion => ("datafusion", datafusion::DATAFUSION_VERSION),
+    };
+    let query = if cli.query == Query::Totals { "totals" } else { "valid_months" };
+    let rss = peak_rss_bytes();
+    println!(
+        "{}",
+        json!({ "engine": engine, "query": query, "version": version, "seconds": seconds, "peak_rss_bytes": rss })
+    );
+    Ok(())
+}

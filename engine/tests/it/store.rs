@@ -1,0 +1,148 @@
+//! Versions, duplicates, compaction and as-of, against what the contract says.
+
+use proptest::prelude::*;
+use tempfile::tempdir;
+
+use plume_engine::session::options::PlumeOptions;
+use plume_engine::session::{Session, SessionLimits};
+use plume_engine::store::{Store, compact, upkeep};
+
+use super::{csv_of, land, land_csv, land_province, province, session};
+
+const HEADER: &str = "mn,factor,ts,value,flag,received_at\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_later_received_version_is_in_force_whatever_lands_first() {
+    let folder = tempdir().unwrap();
+    let first = "A,a21026,2026-01-01 08:00:00,1.0,N,2026-01-01 09:00:00\n";
+    let later = "A,a21026,2026-01-01 08:00:00,1.5,N,2026-01-01 11:00:00\n";
+    for (name, order) in [("forth", [first, later]), ("back", [later, first])] {
+        let session = session(folder.path().join(name).to_str().unwrap()).await;
+        for (i, row) in order.iter().enumerate() {
+            land_csv(&session, folder.path(), &format!("{name}{i}.csv"), "hourly", &format!("{HEADER}{row}"))
+                .await;
+        }
+        assert_eq!(csv_of(&session, "SELECT value FROM hourly").await, "1.5\n", "{name}");
+        session.context().sql("SET plume.as_of = '2026-01-01 10:00:00'").await.unwrap();
+        assert_eq!(csv_of(&session, "SELECT value FROM hourly").await, "1.0\n", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_file_twice_lands_nothing_twice_even_after_a_correction() {
+    let folder = tempdir().unwrap();
+    let session = session(folder.path().join("store").to_str().unwrap()).await;
+    let text = "mn,factor,ts,value,flag\nA,a21026,2026-01-01 08:00:00,1.0,N\n";
+    land_csv(&session, folder.path(), "a.csv", "hourly", text).await;
+    land_csv(&session, folder.path(), "b.csv", "hourly", &text.replace("1.0", "2.0")).await;
+    let again = land(&session, "hourly", &folder.path().join("a.csv")).await.counts;
+    assert_eq!((again.read, again.landed, again.duplicate), (1, 0, 1));
+    assert_eq!(csv_of(&session, "SELECT value FROM hourly").await, "2.0\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compaction_changes_no_answer_and_keeps_the_past() {
+    let folder = tempdir().unwrap();
+    let files = province(&folder.path().join("files"), 12, 40);
+    let session = session(folder.path().join("store").to_str().unwrap()).await;
+    land_province(&session, &files).await;
+    let questions = [
+        "SELECT * FROM hourly ORDER BY mn, factor, ts",
+        "SELECT * FROM monthly_valid ORDER BY mn, factor, month",
+        "SELECT * FROM daily_valid ORDER BY mn, factor, day",
+        "SELECT * FROM emissions('2026-01-01', '2026-02-10', 'day') ORDER BY mn, factor, period",
+    ];
+    let as_of = "SET plume.as_of = '2026-01-20 00:00:00'";
+    let mut before = Vec::new();
+    for question in questions {
+        before.push(csv_of(&session, question).await);
+    }
+    session.context().sql(as_of).await.unwrap();
+    let past = csv_of(&session, questions[0]).await;
+    session.context().sql("SET plume.as_of = ''").await.unwrap();
+    let done = compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await.unwrap();
+    assert!(done.superseded > 0, "{done:?}");
+    for (question, before) in questions.iter().zip(&before) {
+        assert_eq!(&csv_of(&session, question).await, before, "{question}");
+    }
+    session.context().sql(as_of).await.unwrap();
+    assert_eq!(csv_of(&session, questions[0]).await, past);
+    let checked = upkeep::check(session.snapshots().store(), &|_| {}).await.unwrap();
+    assert_eq!(checked.problems, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_in_memory_works_like_any_other() {
+    let folder = tempdir().unwrap();
+    let session = session("memory://").await;
+    land_csv(
+        &session,
+        folder.path(),
+        "a.csv",
+        "hourly",
+        &format!("{HEADER}A,a21026,2026-01-01 08:00:00,1.0,N,\n"),
+    )
+    .await;
+    assert_eq!(csv_of(&session, "SELECT mn, value FROM hourly").await, "A,1.0\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_store_answers_with_no_rows() {
+    let limits = SessionLimits::default();
+    let session =
+        Session::new(Store::at("memory://").unwrap(), PlumeOptions::default(), &limits).await.unwrap();
+    for question in ["SELECT * FROM hourly", "SELECT * FROM monthly_valid", "SELECT * FROM unregistered"] {
+        assert_eq!(csv_of(&session, question).await, "", "{question}");
+    }
+    assert!(session.sql("DROP TABLE hourly").await.is_err());
+}
+
+/// A row of the model: hour, value, minute of arrival.
+type ModelRow = (u8, u8, u8);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Rows dealt to files in any order, some twice, answer as a slow model says:
+    /// per hour the latest arrival, of equal arrivals the greatest value.
+    #[test]
+    fn order_and_repetition_of_arrival_change_nothing(
+        rows in prop::collection::vec((0_u8..6, 0_u8..4, 0_u8..4), 1..40),
+        cuts in prop::collection::vec(0_usize..40, 0..4),
+        compacts in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let answer = runtime.block_on(answer_after(&rows, &cuts, compacts));
+        prop_assert_eq!(answer, model(&rows));
+    }
+}
+
+fn model(rows: &[ModelRow]) -> String {
+    let mut in_force = std::collections::BTreeMap::new();
+    for (hour, value, minute) in rows {
+        let best = in_force.entry(*hour).or_insert((*minute, *value));
+        *best = (*best).max((*minute, *value));
+    }
+    in_force.iter().map(|(hour, (_, value))| format!("{hour},{value}.0\n")).collect()
+}
+
+async fn answer_after(rows: &[ModelRow], cuts: &[usize], compacts: bool) -> String {
+    let folder = tempdir().unwrap();
+    let session = session(folder.path().join("store").to_str().unwrap()).await;
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (rows.len() + 1)).chain([0, rows.len()]).collect();
+    cuts.sort_unstable();
+    for (i, pair) in cuts.windows(2).enumerate() {
+        let mut text = HEADER.replace("received_at", "received_at,source");
+        for (hour, value, minute) in &rows[pair[0]..pair[1]] {
+            text.push_str(&format!(
+                "A,a21026,2026-01-01 {hour:02}:00:00,{value},N,2026-01-02 00:{minute:02}:00,s\n"
+            ));
+        }
+        let counts = land_csv(&session, folder.path(), &format!("{i}.csv"), "hourly", &text).await.counts;
+        assert_eq!(counts.read, counts.landed + counts.duplicate + counts.rejected);
+    }
+    if compacts {
+        compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await.unwrap();
+    }
+    csv_of(&session, "SELECT date_part('hour', ts)::int, value FROM hourly ORDER BY ts").await
+}
