@@ -164,8 +164,8 @@ def test_hours_without_a_value_are_due_invalid_and_never_a_value(hours, dataset)
         present = d[name].dropna()
         span = d.loc[present.index[0]:present.index[-1], name]
         got = hours.store.sql(
-            "SELECT count(*) AS n, sum(CASE WHEN valid THEN 1 ELSE 0 END) AS valid, "
-            "sum(CASE WHEN NOT valid AND value IS NOT NULL THEN 1 ELSE 0 END) AS leaked "
+            "SELECT count(*) AS n, count(CASE WHEN valid THEN 1 END) AS valid, "
+            "count(CASE WHEN NOT valid AND value IS NOT NULL THEN 1 END) AS leaked "
             f"FROM hourly_valid WHERE mn = '{mn}' AND factor = '{factor}' "
             f"AND ts >= timestamp '{span.index[0]}' AND ts <= timestamp '{span.index[-1]}'"
         )
@@ -178,6 +178,8 @@ def test_aggregates_agree_with_the_views_on_the_same_columns(hours):
     """valid_day_mean and valid_month_mean over anyone's columns give the reference's figures."""
     mn = SETS["dongsi"][0]
     ref = reference("dongsi", "monthly").sort_values(["factor", "month"])
+    if hours.variant == "absent" or hours.reports["dongsi"][1]["rejected"]:
+        ref = ref[ref["valid_hours"] > 0]  # a month without any row makes no group
     got = hours.store.sql(
         f"WITH d AS (SELECT factor, CAST(date_trunc('day', ts) AS DATE) AS day, "
         f"valid_day_mean(value, flag) AS v FROM hourly WHERE mn = '{mn}' GROUP BY 1, 2) "

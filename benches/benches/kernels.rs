@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use plume_datasets::factors::Medium;
-use plume_engine::ingest::hj212::frame::{Framer, crc_hj212};
+use plume_engine::ingest::hj212::frame::{CrcDialect, Framer, crc_hj212};
 use plume_engine::ingest::hj212::segment;
 use plume_udfs::time::HOUR_US;
 use plume_udfs::validity::Rulebook;
@@ -23,7 +23,7 @@ fn validity(criterion: &mut Criterion) {
         bencher.iter(|| {
             hours.reset(&(0..744), &(0..744));
             hours.settle_reported(Rows { ts: black_box(&ts), value: &value, flag: &flag });
-            days(&hours, &hours.value, None, DayMean::Arithmetic, Medium::Air, &book, &mut of_days);
+            days(&hours, &hours.value, &[], DayMean::Arithmetic, Medium::Air, &book, &mut of_days);
             months(&of_days, &[], Medium::Air, &book, &mut of_months);
             black_box(of_months.len())
         });
@@ -37,7 +37,7 @@ fn hj212(criterion: &mut Criterion) {
     let stream = packet.repeat(1000);
     criterion.bench_function("hj212/1000 packets", |bencher| {
         bencher.iter(|| {
-            let mut framer = Framer::new(black_box(stream.as_bytes()));
+            let mut framer = Framer::new(black_box(stream.as_bytes()), CrcDialect::Hj);
             let mut values = 0;
             while let Some(found) = framer.next_packet().expect("a slice can be read") {
                 values += found.segment.as_deref().map_or(0, |bytes| segment::parse(bytes).groups().len());

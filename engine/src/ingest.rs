@@ -17,7 +17,7 @@ pub mod map;
 mod normalise;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use plume_datasets::schema::{Table, table};
@@ -110,6 +110,8 @@ pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn P
             continue;
         }
         file.commit(session.snapshots().store(), request.table, &mut report).await?;
+        // The next file's duplicates are told against this one's rows.
+        session.snapshots().refresh().await;
     }
     if let Some(error) = strict_error(&files) {
         return Err(error);
@@ -182,6 +184,7 @@ async fn read_file(
     let source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut file = FileLanding { id, landings: Vec::new(), rejects: Vec::new(), verdicts: BTreeMap::new() };
     let now = options::now();
+    let labelled_by_end = labelled_by_end(session).await?;
     let source_request = SourceRequest {
         path: path.to_owned(),
         table: request.table,
@@ -199,7 +202,9 @@ async fn read_file(
         }
         let RawBatch { table: name, .. } = &batch;
         let Some(table) = table(name) else { continue };
-        let normalised = Normaliser { table, map: &request.map, source: &source, now }.normalise(&batch)?;
+        let normalised =
+            Normaliser { table, map: &request.map, source: &source, now, labelled_by_end: &labelled_by_end }
+                .normalise(&batch)?;
         let position = match file.landings.iter().position(|landing| landing.table.name == table.name) {
             Some(position) => position,
             None => {
@@ -218,6 +223,14 @@ async fn read_file(
         landing.finish(session).await?;
     }
     Ok(file)
+}
+
+/// The outlets whose source labels an interval by its end, as the registry says.
+async fn labelled_by_end(session: &Session) -> Result<HashSet<String>> {
+    use arrow::array::AsArray;
+    let rows = session.sql("SELECT DISTINCT mn FROM outlets WHERE ts_label = 'end'").await?.collect().await?;
+    let texts = rows.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten());
+    Ok(texts.map(str::to_owned).collect())
 }
 
 /// The id of an input: what it holds, where it goes and how it is read.

@@ -25,7 +25,7 @@ const BATCH_PACKETS: usize = 2000;
 /// Reads a file of packets.
 pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
     let file = std::fs::File::open(&request.path)?;
-    let mut framer = Framer::new(std::io::BufReader::new(file));
+    let mut framer = Framer::new(std::io::BufReader::new(file), request.map.crc_dialect);
     let mut batch = PacketBatch::new(request);
     while let Some(found) = framer.next_packet()? {
         batch.push(&found);
@@ -107,7 +107,7 @@ impl<'a> PacketBatch<'a> {
         let position = format!("{}:byte {}", self.request.path.display(), found.offset);
         let segment = found.segment.as_deref().map(segment::parse);
         let repairs = segment.iter().flat_map(|s| s.repairs.iter().copied());
-        let verdict = found.verdict.with_repairs(repairs);
+        let verdict = found.verdict.with_repairs(found.segment.is_some(), repairs);
         *self.verdicts.entry(verdict.split(':').next().unwrap_or_default().to_owned()).or_default() += 1;
         self.push_packet(found, segment.as_ref(), &position, verdict);
         if let Some(segment) = &segment {

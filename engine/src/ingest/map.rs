@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! ts_label = "end"                  # the source labels an interval by its end
+//! crc_dialect = "modbus"            # the CRC of packets: hj, modbus or off
 //! time_format = "%d/%m/%Y %H.%M.%S" # of text in time columns
 //! missing = ["NA", "-200"]          # texts that mean NULL
 //!
@@ -25,6 +26,7 @@ use std::path::Path;
 use plume_datasets::schema::Table;
 use serde::Deserialize;
 
+use super::hj212::frame::CrcDialect;
 use crate::{Error, Result};
 
 /// A map file.
@@ -34,6 +36,9 @@ pub struct Map {
     /// Whether the source labels an interval by its end.
     #[serde(default)]
     pub ts_label: TsLabel,
+    /// Which CRC the source of packets sends.
+    #[serde(default)]
+    pub crc_dialect: CrcDialect,
     /// The format of text in time columns.
     pub time_format: Option<String>,
     /// Texts that mean NULL.

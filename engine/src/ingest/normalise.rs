@@ -1,6 +1,6 @@
 //! Brings raw columns to the table's types and sorts out rows that can't be right.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -56,6 +56,8 @@ pub(super) struct Normaliser<'a> {
     pub(super) source: &'a str,
     /// Now, µs of Beijing time.
     pub(super) now: i64,
+    /// Outlets whose source labels an interval by its end.
+    pub(super) labelled_by_end: &'a HashSet<String>,
 }
 
 /// Why rows are rejected: the first reason of each.
@@ -97,6 +99,7 @@ impl Normaliser<'_> {
             let input = self.input(rows, column.name, wide)?;
             columns.push(self.convert(input, column.name, column.kind, rows.num_rows(), &mut reasons)?);
         }
+        self.shift_labelled_by_end(&mut columns);
         self.translate_factors(&mut columns, &mut reasons);
         self.check(&columns, &mut reasons);
         let nullable: Vec<_> =
@@ -284,6 +287,31 @@ impl Normaliser<'_> {
                 input.data_type()
             ),
         }
+    }
+
+    /// Brings the time stamps of outlets that label intervals by their end to the start.
+    fn shift_labelled_by_end(&self, columns: &mut [ArrayRef]) {
+        if self.labelled_by_end.is_empty() || self.map.ts_label == TsLabel::End {
+            return;
+        }
+        let position = |name: &str| self.table.all_columns().position(|column| column.name == name);
+        let (Some(mn), Some(ts)) = (position("mn"), position("ts")) else { return };
+        if !matches!(self.table.name, "minute" | "hourly" | "daily") {
+            return;
+        }
+        let shifted = shift_to_start(&columns[ts], self.table.name);
+        let (shifted, as_sent) = (
+            shifted.as_primitive::<TimestampMicrosecondType>(),
+            columns[ts].as_primitive::<TimestampMicrosecondType>(),
+        );
+        let by_end = columns[mn]
+            .as_string_view()
+            .iter()
+            .map(|mn| mn.is_some_and(|mn| self.labelled_by_end.contains(mn)));
+        let times = by_end
+            .zip(shifted.iter().zip(as_sent))
+            .map(|(by_end, (shifted, sent))| if by_end { shifted } else { sent });
+        columns[ts] = Arc::new(times.collect::<TimestampMicrosecondArray>());
     }
 
     /// Codes of 2005 become those of 2017, their values the new unit, their flag `F` `Z`.

@@ -422,8 +422,9 @@ impl ExecutionPlan for VersionExec {
         vec![false; self.children.len()]
     }
 
+    // The output has an order of its own; a sort asked of it must not go below the merge.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true; self.children.len()]
+        vec![false; self.children.len()]
     }
 
     fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

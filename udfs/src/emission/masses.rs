@@ -95,6 +95,8 @@ pub struct Sums {
     pub missing_hours: u32,
     /// Hours of stopped production.
     pub stopped_hours: u32,
+    /// Hours of water without flow: nothing was due.
+    pub no_flow_hours: u32,
 }
 
 impl Sums {
@@ -104,7 +106,7 @@ impl Sums {
     }
 
     fn is_empty(&self) -> bool {
-        self.operating_hours() + self.stopped_hours == 0
+        self.operating_hours() + self.stopped_hours + self.no_flow_hours == 0
     }
 
     fn add(&mut self, other: &Self) {
@@ -113,6 +115,7 @@ impl Sums {
         self.measured_hours += other.measured_hours;
         self.missing_hours += other.missing_hours;
         self.stopped_hours += other.stopped_hours;
+        self.no_flow_hours += other.no_flow_hours;
     }
 }
 
@@ -141,7 +144,7 @@ pub struct Carried<'a> {
 }
 
 /// Sums of the hours in `range`, at a grain of a day or longer, in time order.
-/// A period with neither a running nor a stopped hour is left out.
+/// A period in which nothing was due, stopped or without flow is left out.
 pub fn sum_periods(series: &Carried<'_>, range: &Range<i64>, grain: Grain, out: &mut Vec<PeriodSums>) {
     out.clear();
     let hours = series.concentration;
@@ -204,7 +207,7 @@ fn sum_hours(series: &Carried<'_>, positions: Range<usize>) -> Sums {
             }
             Some(Method::Unresolved) => sums.missing_hours += 1,
             Some(Method::Stopped) => sums.stopped_hours += 1,
-            None => {}
+            None => sums.no_flow_hours += u32::from(concentration == HourState::NoFlow),
         }
     }
     sums

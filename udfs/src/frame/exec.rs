@@ -8,13 +8,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, Statistics, internal_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext, TryEmitter, async_try_stream};
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, Partitioning, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
@@ -74,7 +76,8 @@ impl FrameExec {
             );
         }
         let schema = Arc::new(rule.schema().project(&projection)?);
-        let equivalences = EquivalenceProperties::new(Arc::clone(&schema));
+        let ordering = output_ordering(rule.as_ref(), &schema);
+        let equivalences = EquivalenceProperties::new_with_orderings(Arc::clone(&schema), ordering);
         let properties = Arc::new(PlanProperties::new(
             equivalences,
             Partitioning::UnknownPartitioning(partitions),
@@ -90,6 +93,18 @@ impl FrameExec {
         let lower = partition.checked_sub(1).and_then(|before| self.split_points.get(before));
         KeyBounds { lower: lower.cloned(), upper: self.split_points.get(partition).cloned() }
     }
+}
+
+/// Rows come by (mn, factor, time): the first three columns of every rule, as
+/// far as they are given.
+fn output_ordering(rule: &dyn FrameRule, schema: &SchemaRef) -> Option<LexOrdering> {
+    let full = rule.schema();
+    let options = SortOptions { descending: false, nulls_first: false };
+    let names = full.fields().iter().take(3).map(|field| field.name().as_str());
+    let columns = names.map_while(|name| Some((name, schema.index_of(name).ok()?)));
+    LexOrdering::new(
+        columns.map(|(name, at)| PhysicalSortExpr::new(Arc::new(Column::new(name, at)), options)),
+    )
 }
 
 impl DisplayAs for FrameExec {
@@ -151,8 +166,9 @@ impl ExecutionPlan for FrameExec {
         vec![false; self.inputs.len()]
     }
 
+    // The output has an order of its own; a sort asked of it means nothing to the inputs.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true; self.inputs.len()]
+        vec![false; self.inputs.len()]
     }
 
     fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -79,12 +79,12 @@ impl Day {
 }
 
 /// The days of a series, from its hours. `values` are averaged (an hour's value,
-/// or its converted value), `flow` weighs them. A day with nothing due, stopped
+/// or its converted value); `volume_m3` of each hour weighs them. A day with nothing due, stopped
 /// or without flow is left out.
 pub fn days(
     hours: &Hours,
     values: &[f64],
-    flow: Option<&Hours>,
+    volume_m3: &[f64],
     mean: DayMean,
     medium: Medium,
     rules: &Rulebook,
@@ -100,7 +100,7 @@ pub fn days(
         position = end;
         let states = &hours.state[of_day.clone()];
         let weights = match mean {
-            DayMean::FlowWeighted => flow.map(|flow| &flow.value[of_day.clone()]),
+            DayMean::FlowWeighted => volume_m3.get(of_day.clone()),
             _ => None,
         };
         if let Some(summed) = sum_day(states, &values[of_day], weights) {
@@ -181,7 +181,8 @@ mod tests {
         let medium = Medium::of(factor).unwrap();
         let mut out = Vec::new();
         let book = Rulebook::by_date().unwrap();
-        days(hours, &hours.value, flow, DayMean::of(factor, medium), medium, &book, &mut out);
+        let volume: Vec<f64> = flow.map_or_else(Vec::new, |flow| flow.value.clone());
+        days(hours, &hours.value, &volume, DayMean::of(factor, medium), medium, &book, &mut out);
         out[0]
     }
 

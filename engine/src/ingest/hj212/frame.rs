@@ -7,6 +7,8 @@
 
 use std::io::Read;
 
+use serde::Deserialize;
+
 /// Longest data segment that four digits can tell.
 const SEGMENT_LIMIT: usize = 9999;
 /// `##` and the length.
@@ -15,6 +17,19 @@ const HEAD: usize = 6;
 const CRC: usize = 4;
 /// Bytes read at a time.
 const READ: usize = 1 << 16;
+
+/// Which CRC a source sends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CrcDialect {
+    /// That of HJ 212.
+    #[default]
+    Hj,
+    /// That of Modbus, or of HJ 212 by chance.
+    Modbus,
+    /// None that can be trusted.
+    Off,
+}
 
 /// What is to be said of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +48,13 @@ pub enum Verdict {
 
 impl Verdict {
     /// The verdict as table `packets` has it, with what was repaired in the segment.
-    pub fn with_repairs<'a>(&self, repairs: impl Iterator<Item = &'a str>) -> String {
+    pub fn with_repairs<'a>(&self, accepted: bool, repairs: impl Iterator<Item = &'a str>) -> String {
         let mut repairs: Vec<&str> = repairs.collect();
         match self {
+            Self::ModbusCrc if !accepted => {
+                return "modbus_crc: set crc_dialect = \"modbus\" in the map to accept".to_owned();
+            }
+            Self::BadCrc(_) if accepted => repairs.insert(0, "crc not checked"),
             Self::BadCrc(due) => return format!("bad_crc: {due:04X} expected"),
             Self::BadLength => return "bad_length".to_owned(),
             Self::Incomplete => return "incomplete".to_owned(),
@@ -78,6 +97,7 @@ fn eight_steps(crc: u16) -> u16 {
 #[derive(Debug)]
 pub struct Framer<R> {
     input: R,
+    dialect: CrcDialect,
     buffer: Vec<u8>,
     offset: u64,
     ended: bool,
@@ -85,8 +105,8 @@ pub struct Framer<R> {
 
 impl<R: Read> Framer<R> {
     /// A framer over a stream.
-    pub fn new(input: R) -> Self {
-        Self { input, buffer: Vec::new(), offset: 0, ended: false }
+    pub fn new(input: R, dialect: CrcDialect) -> Self {
+        Self { input, dialect, buffer: Vec::new(), offset: 0, ended: false }
     }
 
     /// The next packet, or `None` at the end. Bytes between packets are skipped.
@@ -102,11 +122,18 @@ impl<R: Read> Framer<R> {
                 }
                 continue;
             };
-            self.skip(start);
+            // Of three marks in a row the last two begin the packet.
+            let more = self.buffer[start + 2..].iter().take_while(|byte| **byte == b'#').count();
+            self.skip(start + more);
             self.fill(HEAD + SEGMENT_LIMIT + CRC)?;
             let (length, verdict) = self.judge();
             let raw: Vec<u8> = self.buffer[..length].to_vec();
-            let accepted = matches!(verdict, Verdict::Ok | Verdict::ModbusCrc);
+            let accepted = match verdict {
+                Verdict::Ok => true,
+                Verdict::ModbusCrc => self.dialect != CrcDialect::Hj,
+                Verdict::BadCrc(_) => self.dialect == CrcDialect::Off,
+                _ => false,
+            };
             let segment = accepted.then(|| raw[HEAD..length - CRC].to_vec());
             let offset = self.offset;
             self.skip(length);
@@ -125,26 +152,13 @@ impl<R: Read> Framer<R> {
         let text_end = next_mark.min(line_end).max(2);
         let Some(length) = declared else { return (text_end, Verdict::BadLength) };
         let whole = HEAD + length + CRC;
-        let Some(crc) = buffer.get(HEAD + length..whole) else {
-            let shorter = text_end < buffer.len() || ends_like_a_packet(&buffer[..text_end]);
-            return (
-                text_end,
-                if shorter && ends_like_a_packet(&buffer[..text_end]) {
-                    Verdict::BadLength
-                } else {
-                    Verdict::Incomplete
-                },
-            );
-        };
-        let Some(sent) = std::str::from_utf8(crc).ok().and_then(|hex| u16::from_str_radix(hex, 16).ok())
-        else {
-            let verdict = if ends_like_a_packet(&buffer[..text_end]) {
-                Verdict::BadLength
-            } else {
-                Verdict::Incomplete
-            };
-            return (text_end, verdict);
-        };
+        // A packet that ends as one does, elsewhere than its length says, has a wrong
+        // length; one that doesn't was cut.
+        let misplaced =
+            if ends_like_a_packet(&buffer[..text_end]) { Verdict::BadLength } else { Verdict::Incomplete };
+        let Some(crc) = buffer.get(HEAD + length..whole) else { return (text_end, misplaced) };
+        let sent = std::str::from_utf8(crc).ok().and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        let Some(sent) = sent else { return (text_end, misplaced) };
         let segment = &buffer[HEAD..HEAD + length];
         let due = crc_hj212(segment);
         let verdict = if sent == due {
@@ -152,7 +166,7 @@ impl<R: Read> Framer<R> {
         } else if sent == crc_modbus(segment) {
             Verdict::ModbusCrc
         } else if !segment.ends_with(b"&&") {
-            Verdict::BadLength
+            misplaced
         } else {
             Verdict::BadCrc(due)
         };
@@ -196,7 +210,7 @@ mod tests {
     const STANDARD: &[u8] = b"##0101QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;CP=&&RtdInterval=30&&1C80";
 
     fn verdicts(bytes: &[u8]) -> Vec<Verdict> {
-        let mut framer = Framer::new(bytes);
+        let mut framer = Framer::new(bytes, CrcDialect::Hj);
         std::iter::from_fn(|| framer.next_packet().unwrap()).map(|found| found.verdict).collect()
     }
 
@@ -238,6 +252,18 @@ mod tests {
         let mut crc = STANDARD.to_vec();
         crc[110] = b'1';
         assert_eq!(verdicts(&crc), [Verdict::BadCrc(0x1C80)]);
+    }
+
+    #[test]
+    fn the_crc_of_modbus_is_accepted_only_where_the_source_is_said_to_send_it() {
+        let mut packet = STANDARD[..107].to_vec();
+        packet.extend(b"0759");
+        let accepted = |dialect| {
+            Framer::new(packet.as_slice(), dialect).next_packet().unwrap().unwrap().segment.is_some()
+        };
+        assert!(!accepted(CrcDialect::Hj));
+        assert!(accepted(CrcDialect::Modbus));
+        assert!(accepted(CrcDialect::Off));
     }
 
     #[test]

@@ -147,9 +147,9 @@ mod tests {
 
     #[test]
     fn gbk_text_is_read_and_told() {
-        let (gbk, ..) = GB18030.encode("MN=1;CP=&&i11001-Info=//校准//&&");
+        let (gbk, ..) = GB18030.encode("MN=1;CP=&&i11001-Info=//维护//&&");
         let segment = parse(&gbk);
-        assert_eq!(segment.groups()[0].values[0].1, "//校准//");
+        assert_eq!(segment.groups()[0].values[0].1, "//维护//");
         assert_eq!(segment.repairs, ["text is not UTF-8"]);
     }
 

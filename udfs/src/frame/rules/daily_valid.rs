@@ -7,6 +7,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
+use plume_datasets::factors::Medium;
 use plume_datasets::flags::NORMAL;
 
 use super::columns::{Finish, ViewColumn, push_day, push_float, schema, text, text_builder};
@@ -37,7 +38,7 @@ fn columns() -> [ViewColumn; 14] {
 
 /// The columns that days are made of.
 pub(super) fn day_columns(converted: bool) -> Vec<(SeriesTable, Vec<&'static str>)> {
-    let mut hourly = vec!["value", "flag"];
+    let mut hourly = vec!["value", "flag", "total"];
     let mut daily = vec!["value", "flag"];
     if converted {
         hourly.push("converted");
@@ -54,6 +55,9 @@ pub(super) fn day_columns(converted: bool) -> Vec<(SeriesTable, Vec<&'static str
 #[derive(Debug, Default)]
 pub(super) struct SeriesDays {
     with_converted: bool,
+    /// m³ of each hour of waste water of the outlet last seen: what weighs a day.
+    volume_m3: Vec<f64>,
+    volumes_of: String,
     hourly_converted: Converted,
     converted_days: Vec<Day>,
     /// The days of the series last summed.
@@ -79,9 +83,12 @@ impl SeriesDays {
     ) {
         let RuleContext { registry, rulebook, .. } = context;
         let SettledSeries { factor, medium, hours } = series;
-        let flow = settled.flow(*medium);
+        if self.volumes_of != frame.mn {
+            self.volumes_of.clone_from(&frame.mn);
+            settled.volumes(frame, Medium::Water, &mut self.volume_m3);
+        }
         let mean = DayMean::of(factor, *medium);
-        days(hours, &hours.value, flow, mean, *medium, rulebook, &mut self.days);
+        days(hours, &hours.value, &self.volume_m3, mean, *medium, rulebook, &mut self.days);
         self.converted.clear();
         if self.with_converted {
             let facts = registry.outlet(&frame.mn);
@@ -89,7 +96,7 @@ impl SeriesDays {
             days(
                 hours,
                 &self.hourly_converted.value,
-                flow,
+                &self.volume_m3,
                 mean,
                 *medium,
                 rulebook,
