@@ -221,7 +221,7 @@ def test_parquet_of_other_types_is_cast_or_rejected_row_by_row(filled):
     assert list(num(got["value"])) == [1.25, 2.0, 100.0]
 
 
-@pytest.mark.parametrize("kind", [pa.float32(), pa.int32(), pa.decimal128(12, 3)])
+@pytest.mark.parametrize("kind", [pa.float32(), pa.int32(), pa.decimal128(22, 3)])
 def test_parquet_numbers_of_other_types_are_cast(store, kind):
     values = [1, 2, 300]
     table = pa.table({"mn": [MN] * 3, "factor": ["a21026"] * 3,
@@ -278,7 +278,7 @@ def test_a_parquet_value_that_is_no_number_never_reaches_a_query(filled, value):
     assert filled.count("hourly_valid", f"valid AND {february}") == 1
 
 
-@pytest.mark.parametrize("value", ["-3.25", "0", "-0.0", "1e308", "5e-324"])
+@pytest.mark.parametrize("value", ["-3.25", "0", "-0.0", "5e-324"])
 def test_negative_and_absurd_but_finite_values_land_exactly(filled, value):
     text = HEADER + line(ts="2026-02-01 00:00:00", value=value)
     assert filled.ingest("hourly", text_file(filled, text))["landed"] == 1
@@ -286,12 +286,13 @@ def test_negative_and_absurd_but_finite_values_land_exactly(filled, value):
     assert float(got) == float(value)
 
 
-def test_absurd_values_do_not_break_the_views(filled):
+def test_values_beyond_any_instrument_are_rejected_and_break_no_view(filled):
     rows = good_rows(48, start="2026-02-01").assign(value=1e308)
-    filled.ingest_frame("hourly", rows)
-    got = filled.sql("SELECT day, valid_hours, valid FROM daily_valid "
-                     "WHERE day >= date '2026-02-01' ORDER BY day")
-    assert list(got["valid_hours"]) == ["24", "24"]
+    report = filled.ingest_frame("hourly", rows)
+    assert (report["landed"], report["rejected"]) == (0, 48)
+    assert "beyond any instrument" in rejects(filled)["reason"].iloc[0]
+    got = filled.sql("SELECT day FROM daily_valid WHERE day >= date '2026-02-01'")
+    assert len(got) == 0
 
 
 # ---------------------------------------------------------------- keys and flags
@@ -384,7 +385,7 @@ def test_offsets_become_beijing_time_and_24_00_the_next_day(store, ts, landed):
     report = store.ingest("hourly", text_file(store, HEADER + line(ts=ts)))
     assert report["landed"] == 1
     got = stamp(store.sql("SELECT ts FROM hourly")["ts"])
-    assert list(got.astype(str)) == [landed]
+    assert list(got.dt.strftime("%Y-%m-%d %H:%M:%S")) == [landed]
 
 
 def test_parquet_time_with_a_zone_becomes_beijing_time(store):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import Store, command, long_rows, write_csv
+from conftest import Store, command, long_rows, ok, run, write_csv
 
 KILLS = int(os.environ.get("PLUME_CRASH_KILLS", "20"))
 SEED = int(os.environ.get("PLUME_CRASH_SEED", "20260101"))
@@ -135,8 +135,6 @@ def test_kill_9_of_compact_changes_no_answer_and_a_rerun_completes(fragmented, t
 
 def test_kill_9_again_and_again_on_one_store_ends_in_the_clean_result(fragmented, tmp_path):
     """Leftovers of several killed runs pile up in one store; vacuum may drop them."""
-    from conftest import ok, run
-
     rng = random.Random(SEED + 2)
     source, rows, _ = fragmented
     store = copy_of(source, tmp_path / "store")

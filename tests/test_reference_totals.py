@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from conftest import Store, assert_close, assert_same, boolean, long_rows, num, shared, stamp
-from conftest import write_csv
 
 SO2, NOX, CO2, COD, NH4, NO3, FLOW = (
     "a21026", "a21002", "a05001", "w01018", "w21003", "w21007", "w00000")

@@ -1,5 +1,7 @@
 //! Kernels and the packet decoder, one criterion group each.
 
+#![expect(clippy::expect_used, reason = "a bench that can't go on fails")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

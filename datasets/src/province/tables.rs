@@ -59,7 +59,7 @@ pub(super) fn outlet(request: &ProvinceRequest, index: u32) -> Result<OutletData
         ("outlets", registered_outlet(request, index, &mn, is_air)?),
         ("monitors", monitors(request, &mn, &process)?),
     ];
-    if index % 2 == 0 {
+    if index.is_multiple_of(2) {
         tables.push(("enterprises", enterprise(request, index)?));
     }
     if let Some(stop) = &process.stop {

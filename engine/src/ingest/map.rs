@@ -142,7 +142,7 @@ impl Map {
     pub fn gives(&self, column: &str, names: &[String]) -> bool {
         let wide = !self.wide.is_empty() && matches!(column, "factor" | "param" | "value");
         let has = |name: &&str| names.iter().any(|n| n == name);
-        wide || self.constants.contains_key(column) || self.sources(column).iter().all(|name| has(name))
+        wide || self.constants.contains_key(column) || self.sources(column).iter().all(has)
     }
 
     /// Whether a column of the file is used.

@@ -373,8 +373,9 @@ impl Normaliser<'_> {
                 && name != "received_at"
             {
                 let missing = (0..array.len()).filter(|row| array.is_null(*row));
-                missing
-                    .for_each(|row| drop(reasons.entry(row).or_insert_with(|| format!("{name} is missing"))));
+                for row in missing {
+                    reasons.entry(row).or_insert_with(|| format!("{name} is missing"));
+                }
             }
             if name == "flag" {
                 let flags = array.as_string_view();
@@ -414,10 +415,10 @@ pub(super) fn read_time(text: &str) -> Option<i64> {
         let millis: i64 = if text.len() == 17 { text[14..].parse().ok()? } else { 0 };
         return Some(parsed.and_utc().timestamp_micros() + midnight * 24 * 3_600_000_000 + millis * 1000);
     }
-    if let Some((day, rest)) = text.split_once([' ', 'T']) {
-        if matches!(rest, "24:00:00" | "24:00") {
-            return parse_time(day).ok().map(|midnight| midnight + 24 * 3_600_000_000);
-        }
+    if let Some((day, rest)) = text.split_once([' ', 'T'])
+        && matches!(rest, "24:00:00" | "24:00")
+    {
+        return parse_time(day).ok().map(|midnight| midnight + 24 * 3_600_000_000);
     }
     parse_time(text).ok()
 }

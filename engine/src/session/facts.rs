@@ -17,10 +17,10 @@ use crate::store::table::{Snapshots, StoreTable};
 use crate::store::table_named;
 
 /// The tables that the registry is read from.
-pub const TABLES: [&str; 3] = ["outlets", "monitors", "stoppages"];
+pub(super) const TABLES: [&str; 3] = ["outlets", "monitors", "stoppages"];
 
 /// Reads the registry as the session sees it.
-pub async fn read_registry(
+pub(super) async fn read_registry(
     session: &dyn Session,
     snapshots: &Arc<Snapshots>,
     horizon: i64,

@@ -25,7 +25,7 @@ use crate::store::table_named;
 
 /// Reads frames from the store of a session.
 #[derive(Debug)]
-pub struct StoreFrames {
+pub(super) struct StoreFrames {
     snapshots: Arc<Snapshots>,
     registry: Mutex<Option<(RegistryState, Arc<Registry>)>>,
 }
@@ -35,7 +35,7 @@ type RegistryState = (Vec<Option<u64>>, Option<i64>, i64);
 
 impl StoreFrames {
     /// Reads frames through a session's snapshots.
-    pub fn new(snapshots: Arc<Snapshots>) -> Self {
+    pub(super) fn new(snapshots: Arc<Snapshots>) -> Self {
         Self { snapshots, registry: Mutex::default() }
     }
 
@@ -48,10 +48,10 @@ impl StoreFrames {
         }
         let state = (versions, as_of(session.config_options())?, self.horizon().await?);
         let mut known = self.registry.lock().await;
-        if let Some((known_state, registry)) = known.as_ref() {
-            if *known_state == state {
-                return Ok(Arc::clone(registry));
-            }
+        if let Some((known_state, registry)) = known.as_ref()
+            && *known_state == state
+        {
+            return Ok(Arc::clone(registry));
         }
         let registry = Arc::new(read_registry(session, &self.snapshots, state.2).await?);
         *known = Some((state, Arc::clone(&registry)));

@@ -65,11 +65,11 @@ impl Snapshots {
     /// A table's live files.
     pub async fn of(&self, log: &DeltaLog) -> Result<Snapshot> {
         let mut known = self.known.lock().await;
-        if let Some(entry) = known.get_mut(log.name()) {
-            if !entry.stale || !has_newer(log, &entry.snapshot).await? {
-                entry.stale = false;
-                return Ok(entry.snapshot.clone());
-            }
+        if let Some(entry) = known.get_mut(log.name())
+            && (!entry.stale || !has_newer(log, &entry.snapshot).await?)
+        {
+            entry.stale = false;
+            return Ok(entry.snapshot.clone());
         }
         let snapshot = log.snapshot().await?;
         known.insert(log.name().to_owned(), Known { snapshot: snapshot.clone(), stale: false });

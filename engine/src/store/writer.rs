@@ -84,7 +84,7 @@ fn has_versions(table: &Table, rows: &RecordBatch) -> Result<bool> {
 fn partition_value(table: &Table, rows: &RecordBatch) -> Option<String> {
     let (Partitioning::Month(column) | Partitioning::Day(column)) = table.partitioning else { return None };
     let ts = rows.column_by_name(column)?.as_primitive::<TimestampMicrosecondType>();
-    let first = (ts.len() > 0).then(|| ts.value(0))?;
+    let first = (!ts.is_empty()).then(|| ts.value(0))?;
     Some(date_of(partition_of(table, first)).to_string())
 }
 

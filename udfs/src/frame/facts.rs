@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn results_are_due_while_outlet_and_monitor_are_in_force() {
         let facts = OutletFacts {
-            registered: vec![0..100],
+            registered: std::iter::once(0..100).collect(),
             monitors: vec![MonitorFacts {
                 factor: "a21026".into(),
                 span: 50..i64::MAX,

@@ -68,10 +68,9 @@ impl SettledOutlet {
         let facts = registry.outlet(&frame.mn);
         self.spare.extend(self.series.drain(..).map(|series| series.hours));
         let due = due_hours(frame, facts, registry.horizon);
-        self.grid = due
-            .iter()
-            .fold(i64::MAX..i64::MIN, |hull, (_, _, due)| hull.start.min(due.start)..hull.end.max(due.end));
-        self.grid = self.grid.start.max(scope.hours.start)..self.grid.end.min(scope.hours.end);
+        let first = due.iter().map(|(_, _, due)| due.start).min().unwrap_or_default();
+        let end = due.iter().map(|(_, _, due)| due.end).max().unwrap_or_default();
+        self.grid = first.max(scope.hours.start)..end.min(scope.hours.end);
         if self.grid.is_empty() {
             self.grid = 0..0;
             return;
