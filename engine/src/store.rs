@@ -13,7 +13,7 @@
 //! | [`writer`] | sorted Parquet files with their statistics |
 //! | [`version`] | the version in force: the rule, and the merge that applies it |
 //! | [`scan`] | plans over live files: pruned, cut at outlets, order declared |
-//! | [`table`] | a table as SQL sees it |
+//! | [`mod@table`] | a table as SQL sees it |
 //! | [`compact`] | merges files and keeps the order |
 //! | [`upkeep`] | `check` and `vacuum` |
 

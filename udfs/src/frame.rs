@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The store is sorted by outlet, so one pass cuts the streams of every table
-//! into one [`OutletFrame`] after another: no hash table, no sort, one outlet in
+//! into one [`OutletFrame`](outlet::OutletFrame) after another: no hash table, no sort, one outlet in
 //! memory per partition. Rows are never merged across streams; a frame is the
 //! runs of the smallest `mn` over all of them.
 //!
