@@ -147,7 +147,7 @@ impl FileLanding {
         normalise::commit_rejects(store, &self.id, &self.rejects).await?;
         for landing in self.landings {
             let name = landing.table.name;
-            let counts = landing.commit(store, &self.id).await?;
+            let counts = landing.commit(&self.id).await?;
             if name == asked.name {
                 report.counts.add(counts);
             } else {

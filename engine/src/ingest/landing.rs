@@ -17,7 +17,6 @@ use tokio::task::JoinHandle;
 use super::Counts;
 use crate::Result;
 use crate::session::{Session, options};
-use crate::store::Store;
 use crate::store::delta::{Change, DeltaLog, Landed, LiveFile};
 use crate::store::scan::{ScanFile, ScanRequest, layer_inputs};
 use crate::store::table::STORE_URL;
@@ -80,7 +79,7 @@ impl TableLanding {
     }
 
     /// Commits the written files.
-    pub(super) async fn commit(mut self, _: &Store, id: &str) -> Result<Counts> {
+    pub(super) async fn commit(mut self, id: &str) -> Result<Counts> {
         if self.adds.is_empty() {
             return Ok(self.counts);
         }

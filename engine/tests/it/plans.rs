@@ -1,5 +1,8 @@
 //! Plans over a compacted store: nothing sorts, nothing is hash-joined.
 
+use std::path::Path;
+
+use plume_engine::session::Session;
 use plume_engine::store::compact;
 use tempfile::tempdir;
 
@@ -8,10 +11,7 @@ use super::{land_province, province, session};
 #[tokio::test(flavor = "multi_thread")]
 async fn valid_months_and_totals_neither_sort_nor_hash() {
     let folder = tempdir().unwrap();
-    let files = province(&folder.path().join("files"), 8, 31);
-    let session = session(folder.path().join("store").to_str().unwrap()).await;
-    land_province(&session, &files).await;
-    compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await.unwrap();
+    let session = compacted_province(folder.path()).await;
     let valid_months = "SELECT mn, factor, month, valid_days, partial_value, valid FROM monthly_valid";
     let totals = "SELECT mn, factor, period, mass_kg FROM emissions('2026-01-01', '2026-02-01', 'month')";
     for (name, sql) in [("valid_months", valid_months), ("totals", totals)] {
@@ -26,16 +26,22 @@ async fn valid_months_and_totals_neither_sort_nor_hash() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_by_outlet_runs_in_the_order_of_the_store() {
     let folder = tempdir().unwrap();
-    let files = province(&folder.path().join("files"), 8, 31);
-    let session = session(folder.path().join("store").to_str().unwrap()).await;
-    land_province(&session, &files).await;
-    compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await.unwrap();
+    let session = compacted_province(folder.path()).await;
     let plan = plan_of(&session, "SELECT mn, factor, avg(value) FROM hourly GROUP BY mn, factor").await;
     assert!(plan.contains("ordering_mode=Sorted"), "{plan}");
     assert!(!plan.contains("SortExec"), "{plan}");
 }
 
-async fn plan_of(session: &plume_engine::session::Session, sql: &str) -> String {
+/// A session over a month of eight outlets, landed and compacted.
+async fn compacted_province(folder: &Path) -> Session {
+    let files = province(&folder.join("files"), 8, 31);
+    let session = session(folder.join("store").to_str().unwrap()).await;
+    land_province(&session, &files).await;
+    compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await.unwrap();
+    session
+}
+
+async fn plan_of(session: &Session, sql: &str) -> String {
     let plan = session.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
     datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
 }
