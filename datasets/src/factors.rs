@@ -39,6 +39,9 @@ pub enum Medium {
 }
 
 impl Medium {
+    /// Every medium.
+    pub const ALL: [Self; 2] = [Self::Air, Self::Water];
+
     /// The medium of a factor code, if its first letter names one.
     pub fn of(factor: &str) -> Option<Self> {
         match factor.as_bytes().first() {

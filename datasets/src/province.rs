@@ -2,10 +2,12 @@
 //!
 //! Load drives flow, oxygen, raw gas and with them the stack; water works run
 //! by day and night likewise. Outlets stop, analysers are maintained, calibrated
-//! and fail, rows come late and twice, and on some outlets a fraud pattern is
-//! planted, told in `truth.csv`. One outlet is made at a time, so memory doesn't
+//! and fail, rows come late and twice. On half of the outlets a fraud pattern is
+//! planted, told in `truth.csv`; the others show something that only looks like
+//! one, told in `innocent.csv`. One outlet is made at a time, so memory doesn't
 //! grow with the province.
 
+mod innocent;
 mod process;
 mod tables;
 mod tamper;
@@ -14,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use thiserror::Error;
 
+pub use innocent::Innocent;
 pub use tables::OutletData;
 pub use tamper::Planted;
 
@@ -34,6 +37,13 @@ impl Interval {
             Self::Minute => 60_000_000,
         }
     }
+
+    fn steps_an_hour(self) -> usize {
+        match self {
+            Self::Hour => 1,
+            Self::Minute => 60,
+        }
+    }
 }
 
 /// What to make.
@@ -49,7 +59,7 @@ pub struct ProvinceRequest {
     pub seed: u64,
     /// How far apart rows are.
     pub interval: Interval,
-    /// Whether fraud patterns are planted, on every second outlet.
+    /// Whether fraud patterns are planted, on half of the outlets.
     pub planted: bool,
 }
 
@@ -85,13 +95,28 @@ impl Province {
     }
 }
 
+/// A time as the lists of planted patterns and twins write it.
+fn time_text(ts: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(ts)
+        .map_or_else(String::new, |time| time.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
 /// Random numbers of one outlet, apart from every other's.
 struct Dice(ChaCha8Rng);
 
 impl Dice {
     fn of_outlet(seed: u64, index: u32) -> Self {
+        Self::of_stream(seed, u64::from(index))
+    }
+
+    /// Random numbers that all outlets share.
+    fn of_province(seed: u64) -> Self {
+        Self::of_stream(seed, u64::MAX)
+    }
+
+    fn of_stream(seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(u64::from(index));
+        rng.set_stream(stream);
         Self(rng)
     }
 
@@ -163,6 +188,27 @@ mod tests {
         assert!(planted.len() >= 15);
         assert!(planted.iter().all(|p| ["weak", "medium", "strong"].contains(&p.strength)));
         assert!(planted.iter().all(|p| p.started < p.ended));
+    }
+
+    #[test]
+    fn what_is_not_planted_is_innocent() {
+        for outlet in made(1) {
+            assert_eq!(outlet.truth.len() + outlet.innocent.len(), 1);
+        }
+        let clean = ProvinceRequest { planted: false, ..request(1) };
+        for outlet in Province::new(&clean).unwrap().outlets().map(Result::unwrap) {
+            assert_eq!((outlet.truth.len(), outlet.innocent.len()), (0, 1));
+        }
+    }
+
+    #[test]
+    fn oxygen_is_tampered_with_on_stacks_only() {
+        let many =
+            ProvinceRequest { outlets: 240, to: request(1).from + 3 * 24 * 3_600_000_000, ..request(1) };
+        let truth = Province::new(&many).unwrap().outlets().flat_map(|outlet| outlet.unwrap().truth);
+        let (oxygen, _) = truth.partition::<Vec<_>, _>(|planted| planted.pattern == "oxygen_tampering");
+        assert!(oxygen.len() >= 3);
+        assert!(oxygen.iter().all(|planted| planted.factor == "a19001"));
     }
 
     #[test]

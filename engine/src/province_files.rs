@@ -1,4 +1,4 @@
-//! Writes a synthetic province as one Parquet file a table, and `truth.csv`.
+//! Writes a synthetic province as one Parquet file a table, `truth.csv` and `innocent.csv`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,7 +9,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
-use plume_datasets::province::{Province, ProvinceRequest};
+use plume_datasets::province::{Innocent, Planted, Province, ProvinceRequest};
 
 use crate::{Error, Result};
 
@@ -26,14 +26,15 @@ pub fn write(request: &ProvinceRequest, folder: &Path) -> Result<u64> {
     let province = Province::new(request)?;
     let mut files: BTreeMap<&'static str, ArrowWriter<File>> = BTreeMap::new();
     let mut rows = 0;
-    let mut truth =
-        csv::Writer::from_path(folder.join("truth.csv")).map_err(|error| Error::Io(error.into()))?;
-    let columns = ["mn", "factor", "pattern", "strength", "started", "ended"];
-    truth.write_record(columns).map_err(|error| Error::Io(error.into()))?;
+    let mut truth = list(folder, "truth.csv", Planted::COLUMNS)?;
+    let mut innocents = list(folder, "innocent.csv", Innocent::COLUMNS)?;
     for outlet in province.outlets() {
         let outlet = outlet?;
         for planted in &outlet.truth {
             truth.write_record(planted.fields()).map_err(|error| Error::Io(error.into()))?;
+        }
+        for innocent in &outlet.innocent {
+            innocents.write_record(innocent.fields()).map_err(|error| Error::Io(error.into()))?;
         }
         for (table, batch) in outlet.tables {
             rows += batch.num_rows() as u64;
@@ -41,10 +42,19 @@ pub fn write(request: &ProvinceRequest, folder: &Path) -> Result<u64> {
         }
     }
     truth.flush()?;
+    innocents.flush()?;
     for file in files.into_values() {
         file.close()?;
     }
     Ok(rows)
+}
+
+/// Opens a list of patterns or twins.
+fn list(folder: &Path, name: &str, columns: [&str; 6]) -> Result<csv::Writer<File>> {
+    let failed = |error: csv::Error| Error::Io(error.into());
+    let mut list = csv::Writer::from_path(folder.join(name)).map_err(failed)?;
+    list.write_record(columns).map_err(failed)?;
+    Ok(list)
 }
 
 fn write_rows(

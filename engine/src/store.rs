@@ -10,7 +10,8 @@
 //! |---|---|
 //! | [`location`] | addresses and their object stores |
 //! | [`delta`] | the table log: create, open, commit, live files |
-//! | [`writer`] | sorted Parquet files with their statistics |
+//! | [`writer`] | sorted Parquet files |
+//! | `statistics` | what the log tells of a file |
 //! | [`version`] | the version in force: the rule, and the merge that applies it |
 //! | [`scan`] | plans over live files: pruned, cut at outlets, order declared |
 //! | [`mod@table`] | a table as SQL sees it |
@@ -21,6 +22,7 @@ pub mod compact;
 pub mod delta;
 pub mod location;
 pub mod scan;
+mod statistics;
 pub mod table;
 pub mod upkeep;
 pub mod version;

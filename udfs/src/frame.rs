@@ -16,11 +16,13 @@
 //! | [`outlet`] | the frame: rows of one outlet, by table and factor |
 //! | [`facts`] | what the registry knows of an outlet |
 //! | [`settle`] | the hours of every series of an outlet, stops and flow applied |
+//! | [`asked`] | what a query asks of a rule: columns and factors |
 //! | [`cursor`] | cuts sorted streams into frames |
 //! | [`exec`] | the physical operator |
 //! | [`source`] | what the operator asks of a store, and the table functions' shared planning |
 //! | [`rules`] | the rules that run over frames, one a view |
 
+pub mod asked;
 pub mod cursor;
 pub mod exec;
 pub mod facts;

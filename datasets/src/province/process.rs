@@ -23,6 +23,27 @@ pub(super) struct Process {
     pub(super) limits: Vec<f64>,
 }
 
+impl Process {
+    /// Where the oxygen of a stack stands among the signals; none in water.
+    pub(super) fn oxygen(&self) -> Option<usize> {
+        self.signals.iter().position(|signal| signal.factor == "a19001")
+    }
+
+    /// Mixes a share of air into the gas at the probe, or of clean water into the
+    /// sample: oxygen up, every concentration down by one ratio.
+    pub(super) fn mix_in(&mut self, step: usize, share: f64) {
+        for signal in &mut self.signals {
+            let value = signal.value[step];
+            let mixed = match signal.factor {
+                "a00000" | "a01012" | "w00000" | "w01001" => value,
+                "a19001" => value + (20.9 - value) * share,
+                _ => value * (1.0 - share),
+            };
+            signal.value[step] = rounded(mixed, signal.decimals);
+        }
+    }
+}
+
 /// Rounds to decimals, as an instrument shows them.
 pub(super) fn rounded(value: f64, decimals: i32) -> f64 {
     let scale = 10_f64.powi(decimals);
@@ -120,10 +141,7 @@ pub(super) fn process(
     interval: Interval,
     first_hour: i64,
 ) -> Process {
-    let per_hour = match interval {
-        Interval::Hour => 1,
-        Interval::Minute => 60,
-    };
+    let per_hour = interval.steps_an_hour();
     let mut load = load(dice, steps, per_hour, first_hour);
     let stop = plan_stop(dice, steps, per_hour);
     if let Some(stop) = stop.clone() {

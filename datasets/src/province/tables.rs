@@ -1,5 +1,6 @@
 //! The rows of one outlet in the tables of the contract.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -7,6 +8,7 @@ use arrow::array::{
     TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 
+use super::innocent::{Innocent, befall};
 use super::process::{Process, Signal, process, rounded};
 use super::tamper::{Planted, plant};
 use super::{Dice, Interval, ProvinceError, ProvinceRequest};
@@ -16,6 +18,8 @@ use super::{Dice, Interval, ProvinceError, ProvinceRequest};
 pub struct OutletData {
     /// Patterns planted on it.
     pub truth: Vec<Planted>,
+    /// What only looks like one.
+    pub innocent: Vec<Innocent>,
     /// Its rows, by table.
     pub tables: Vec<(&'static str, RecordBatch)>,
 }
@@ -36,15 +40,30 @@ pub(super) fn outlet(request: &ProvinceRequest, index: u32) -> Result<OutletData
     let interval = request.interval.micros();
     let steps = usize::try_from((request.to - request.from) / interval).unwrap_or_default().max(1);
     let mut process = process(&mut dice, is_air, steps, request.interval, request.from.div_euclid(HOUR_US));
-    let mut truth = Vec::new();
-    if request.planted && index % 2 == 1 {
-        let plan = plant(&mut dice, &mut process, index as usize / 2);
-        let time = |step: usize| request.from + step as i64 * interval;
+    let time = |step: usize| request.from + step as i64 * interval;
+    let (mut truth, mut innocent) = (Vec::new(), Vec::new());
+    let factor = |process: &Process, signal: usize| process.signals[signal].factor;
+    // Patterns and twins stand on alternate groups of three stacks and an outfall.
+    let (group, place) = (index as usize / 4, index as usize % 4);
+    let number = if is_air { group / 2 * 3 + place } else { group / 2 };
+    if request.planted && group % 2 == 1 {
+        let plan = plant(&mut dice, &mut process, number);
         truth.push(Planted {
             mn: mn.clone(),
-            factor: process.signals[plan.signal].factor,
+            factor: factor(&process, plan.signal),
             pattern: plan.family,
             strength: plan.strength,
+            started: time(plan.steps.start),
+            ended: time(plan.steps.end),
+        });
+    } else {
+        let outages = network_outages(request, steps);
+        let plan = befall(&mut dice, &mut process, number, request.interval, &outages);
+        innocent.push(Innocent {
+            mn: mn.clone(),
+            factor: factor(&process, plan.signal),
+            twin: plan.twin,
+            resembles: plan.resembles,
             started: time(plan.steps.start),
             ended: time(plan.steps.end),
         });
@@ -65,7 +84,17 @@ pub(super) fn outlet(request: &ProvinceRequest, index: u32) -> Result<OutletData
     if let Some(stop) = &process.stop {
         tables.push(("stoppages", stoppage(request, &mn, stop)?));
     }
-    Ok(OutletData { truth, tables })
+    Ok(OutletData { truth, innocent, tables })
+}
+
+/// Steps at which the province's network is down: about one day in ten, for some hours of the afternoon.
+fn network_outages(request: &ProvinceRequest, steps: usize) -> Vec<Range<usize>> {
+    let mut dice = Dice::of_province(request.seed);
+    let an_hour = request.interval.steps_an_hour();
+    let days = (0..steps).step_by(24 * an_hour).filter(|_| dice.chance(0.1)).collect::<Vec<_>>();
+    let mut outage = |day: usize| day + (12 + dice.below(4)) * an_hour..day + (17 + dice.below(4)) * an_hour;
+    let clipped = |outage: Range<usize>| outage.start.min(steps)..outage.end.min(steps);
+    days.into_iter().map(|day| clipped(outage(day))).collect()
 }
 
 fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {
@@ -90,6 +119,8 @@ fn measurements(
 ) -> Result<RecordBatch, ProvinceError> {
     let oxygen: Vec<f64> =
         process.signals.iter().find(|s| s.factor == "a19001").map_or_else(Vec::new, |s| s.value.clone());
+    let steps = process.load.len();
+    let packets: Vec<Packet> = (0..steps).map(|step| Packet::sent(request, dice, step)).collect();
     let mut rows = Measurements::default();
     for (signal, limit) in process.signals.iter().zip(&process.limits) {
         let with_converted = !oxygen.is_empty() && *limit > 0.0;
@@ -98,7 +129,7 @@ fn measurements(
                 true => convert(signal.value[step], oxygen[step], signal.decimals),
                 false => None,
             };
-            rows.push(request, dice, mn, signal, step, converted);
+            rows.push(request, dice, mn, signal, converted, &packets[step]);
         }
     }
     rows.finish()
@@ -107,6 +138,27 @@ fn measurements(
 /// The value at the reference oxygen, as a logger computes it.
 fn convert(value: f64, oxygen: f64, decimals: i32) -> Option<f64> {
     (oxygen < 20.0).then(|| rounded(value * (21.0 - O2_REFERENCE) / (21.0 - oxygen), decimals))
+}
+
+/// The packet that brings all factors of an outlet's interval.
+struct Packet {
+    step: usize,
+    ts: i64,
+    received_at: i64,
+    times_sent: usize,
+}
+
+impl Packet {
+    /// The packet of a step: mostly within 90 seconds, a few late or sent twice.
+    fn sent(request: &ProvinceRequest, dice: &mut Dice, step: usize) -> Self {
+        let interval = request.interval.micros();
+        let ts = request.from + step as i64 * interval;
+        let delay_ms = 2000.0 + 88_000.0 * dice.uniform();
+        let late_ms = if dice.chance(0.001) { dice.between(1.0, 48.0) * 3600.0 * 1000.0 } else { 0.0 };
+        let received_at = ts + interval + (delay_ms + late_ms) as i64 * 1000;
+        let times_sent = if dice.chance(0.001) { 2 } else { 1 };
+        Self { step, ts, received_at, times_sent }
+    }
 }
 
 #[derive(Default)]
@@ -131,16 +183,13 @@ impl Measurements {
         dice: &mut Dice,
         mn: &str,
         signal: &Signal,
-        step: usize,
         converted: Option<f64>,
+        packet: &Packet,
     ) {
+        let Packet { step, ts, received_at, times_sent } = *packet;
         let interval = request.interval.micros();
-        let ts = request.from + step as i64 * interval;
         let value = signal.value[step];
         let spread = value.abs() * dice.between(0.02, 0.12);
-        let delay_ms = 2000.0 + 88_000.0 * dice.uniform();
-        let late = if dice.chance(0.001) { dice.between(1.0, 48.0) * 3600.0 * 1000.0 } else { 0.0 };
-        let received_at = ts + interval + (delay_ms + late) as i64 * 1000;
         let min = rounded((value - spread).max(0.0), signal.decimals);
         let max = rounded(value + spread, signal.decimals);
         let seconds = interval as f64 / SECOND_US as f64;
@@ -150,8 +199,7 @@ impl Measurements {
             _ => None,
         };
         let corrected = dice.chance(0.0005);
-        let repeats = if dice.chance(0.001) { 2 } else { 1 };
-        for _ in 0..repeats {
+        for _ in 0..times_sent {
             self.row(mn, signal, ts, [value, min, max], total, converted, received_at, step);
         }
         if corrected {
@@ -290,11 +338,7 @@ fn enterprise(request: &ProvinceRequest, index: u32) -> Result<RecordBatch, Prov
     ])
 }
 
-fn stoppage(
-    request: &ProvinceRequest,
-    mn: &str,
-    stop: &std::ops::Range<usize>,
-) -> Result<RecordBatch, ProvinceError> {
+fn stoppage(request: &ProvinceRequest, mn: &str, stop: &Range<usize>) -> Result<RecordBatch, ProvinceError> {
     let time = |step: usize| request.from + step as i64 * request.interval.micros();
     batch(vec![
         ("mn", texts([mn])),

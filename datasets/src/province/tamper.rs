@@ -21,20 +21,19 @@ pub struct Planted {
 }
 
 impl Planted {
+    /// The columns of `truth.csv`.
+    pub const COLUMNS: [&'static str; 6] = ["mn", "factor", "pattern", "strength", "started", "ended"];
+
     /// The fields of a line of `truth.csv`.
     pub fn fields(&self) -> [String; 6] {
-        let time = |ts: i64| {
-            chrono::DateTime::from_timestamp_micros(ts)
-                .map_or_else(String::new, |t| t.format("%Y-%m-%d %H:%M:%S").to_string())
-        };
-        let text = |text: &str| text.to_owned();
+        let [factor, pattern, strength] = [self.factor, self.pattern, self.strength].map(str::to_owned);
         [
             self.mn.clone(),
-            text(self.factor),
-            text(self.pattern),
-            text(self.strength),
-            time(self.started),
-            time(self.ended),
+            factor,
+            pattern,
+            strength,
+            super::time_text(self.started),
+            super::time_text(self.ended),
         ]
     }
 }
@@ -43,7 +42,7 @@ impl Planted {
 const STRENGTHS: [(&str, f64); 3] = [("weak", 0.10), ("medium", 0.25), ("strong", 0.50)];
 
 /// The families that can be planted.
-const FAMILIES: [&str; 14] = [
+pub(super) const FAMILIES: [&str; 14] = [
     "constant_value",
     "low_variance",
     "limit_clipping",
@@ -68,15 +67,18 @@ pub(super) struct Plan {
     pub(super) signal: usize,
 }
 
-/// Plants the `number`-th combination of family and strength on an outlet, for a
-/// third of its period.
+/// Plants the `number`-th combination of family and strength that fits the
+/// medium of a process, for a third of its period.
 pub(super) fn plant(dice: &mut Dice, process: &mut Process, number: usize) -> Plan {
-    let family = FAMILIES[number % FAMILIES.len()];
-    let (strength, share) = STRENGTHS[number / FAMILIES.len() % STRENGTHS.len()];
+    let oxygen = process.oxygen();
+    let fits = |family: &&str| oxygen.is_some() || *family != "oxygen_tampering";
+    let fitting: Vec<&str> = FAMILIES.into_iter().filter(fits).collect();
+    let family = fitting[number % fitting.len()];
+    let (strength, share) = STRENGTHS[number / fitting.len() % STRENGTHS.len()];
     let len = process.load.len();
     let start = len / 3 + dice.below(len / 6 + 1);
     let steps = start..(start + len / 3).min(len).max(start + 1);
-    let signal = if family == "oxygen_tampering" { 2 } else { 3 + dice.below(2) };
+    let signal = oxygen.filter(|_| family == "oxygen_tampering").unwrap_or_else(|| 3 + dice.below(2));
     let shown: Vec<f64> = process.signals[signal].value.clone();
     let limit = process.limits[signal].max(1.0);
     let known: Vec<f64> = shown.iter().copied().filter(|value| !value.is_nan()).collect();
@@ -105,7 +107,7 @@ pub(super) fn plant(dice: &mut Dice, process: &mut Process, number: usize) -> Pl
         let new = if family == "limit_clipping" { new.min(limit * dice.between(0.96, 0.999)) } else { new };
         process.signals[signal].value[step] = rounded(new.max(0.0), decimals);
         match family {
-            "dilution" => dilute(process, step, share),
+            "dilution" => process.mix_in(step, share),
             "flag_abuse" if value > mean * (1.5 - share) => process.signals[signal].flag[step] = b'M',
             "outage_at_high_load" if process.load[step] > 85.0 - 20.0 * share && dice.chance(share) => {
                 process.signals.iter_mut().for_each(|signal| signal.value[step] = f64::NAN);
@@ -114,18 +116,4 @@ pub(super) fn plant(dice: &mut Dice, process: &mut Process, number: usize) -> Pl
         }
     }
     Plan { family, strength, steps, signal }
-}
-
-/// Air at the probe: oxygen up, every pollutant down by one ratio; in water clean
-/// water at the intake.
-fn dilute(process: &mut Process, step: usize, share: f64) {
-    for signal in &mut process.signals {
-        let value = signal.value[step];
-        let diluted = match signal.factor {
-            "a00000" | "a01012" | "w00000" | "w01001" => value,
-            "a19001" => value + (20.9 - value) * share,
-            _ => value * (1.0 - share),
-        };
-        signal.value[step] = rounded(diluted, signal.decimals);
-    }
 }

@@ -8,22 +8,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 use plume_datasets::schema::{TABLES, Table};
 use serde::Serialize;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::task::JoinHandle;
 
 use super::Store;
 use super::delta::{Change, DeltaLog, LiveFile, Snapshot};
 use super::scan::{ScanFile, ScanRequest, layer_inputs};
 use super::table::STORE_URL;
 use super::version::{RowComparison, VersionMerge};
-use super::writer::write_file;
+use super::writer::{Effort, EncodedFile, FileEncoder, put_file};
 use crate::{Error, Result};
 
-/// Rows of a compacted file, about: it ends with an outlet.
-const FILE_ROWS: usize = 2 << 20;
+/// Rows of a compacted file at most, about: it ends with an outlet.
+const FILE_ROWS: usize = 4 << 20;
+/// Batches that may wait for a file's encoder.
+const WAITING_BATCHES: usize = 16;
 /// How often a partition is tried when others commit in between.
 const ATTEMPTS: usize = 20;
 
@@ -76,8 +79,14 @@ pub async fn compact(
 /// Whether files overlap, hold superseded versions, or are many and small.
 fn needs_compaction(files: &[LiveFile]) -> bool {
     let rows: u64 = files.iter().map(|file| file.rows).sum();
-    let needed = usize::try_from(rows).unwrap_or(usize::MAX).div_ceil(FILE_ROWS);
+    let needed = files_for(usize::try_from(rows).unwrap_or(usize::MAX));
     files.len() > needed + needed / 4 || files.iter().any(LiveFile::has_versions)
+}
+
+/// How many files hold so many rows: a power of two, so that files of one size
+/// deal out evenly among threads.
+fn files_for(rows: usize) -> usize {
+    rows.div_ceil(FILE_ROWS).next_power_of_two()
 }
 
 /// Compacts one partition; tries again when others commit in between.
@@ -119,6 +128,9 @@ async fn merge(
     files: &[LiveFile],
 ) -> Result<Merged> {
     let table = log.table();
+    let rows: u64 = files.iter().map(|file| file.rows).sum();
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    let rows_per_file = rows.div_ceil(files_for(rows));
     let all: Vec<usize> = (0..table.arrow_schema().fields().len()).collect();
     let prefix = object_store::path::Path::from_url_path(store.location().table_url(log.name())?.path())?;
     let files = files
@@ -142,8 +154,8 @@ async fn merge(
         .map(|plan| Ok(plan.execute(0, Arc::clone(&task))?))
         .collect::<Result<Vec<_>>>()?;
     let mut versions = VersionMerge::new(table, streams, None)?;
-    let mut in_force = FileCutter::new(log.clone());
-    let mut superseded = FileCutter::new(store.superseded_log(table)?);
+    let mut in_force = FileCutter::new(log.clone(), rows_per_file);
+    let mut superseded = FileCutter::new(store.superseded_log(table)?, rows_per_file);
     while let Some(rows) = versions.next().await? {
         in_force.push(rows.in_force).await?;
         superseded.push(rows.superseded).await?;
@@ -182,19 +194,27 @@ async fn commit(
     Ok(log.commit(snapshot, &change).await?.map(|_| compacted))
 }
 
-/// Collects sorted rows and writes a file each time enough have come, cut where
-/// the first key column changes.
+/// Puts sorted rows into files of about `rows_per_file` rows, cut where the first
+/// key column changes. A file is encoded on a thread of its own while rows are merged.
 struct FileCutter {
     log: DeltaLog,
-    batches: Vec<RecordBatch>,
-    waiting: usize,
+    rows_per_file: usize,
+    open: Option<OpenFile>,
     rows: u64,
     adds: Vec<Add>,
 }
 
+/// A file that rows are still appended to.
+struct OpenFile {
+    batches: Sender<RecordBatch>,
+    encoder: JoinHandle<Result<EncodedFile>>,
+    rows: usize,
+    last: RecordBatch,
+}
+
 impl FileCutter {
-    fn new(log: DeltaLog) -> Self {
-        Self { log, batches: Vec::new(), waiting: 0, rows: 0, adds: Vec::new() }
+    fn new(log: DeltaLog, rows_per_file: usize) -> Self {
+        Self { log, rows_per_file, open: None, rows: 0, adds: Vec::new() }
     }
 
     async fn push(&mut self, rows: RecordBatch) -> Result<()> {
@@ -202,37 +222,58 @@ impl FileCutter {
             return Ok(());
         }
         self.rows += rows.num_rows() as u64;
-        let cut = match self.batches.last() {
-            Some(last) if self.waiting >= FILE_ROWS => first_of_next_outlet(self.log.table(), last, &rows)?,
+        let cut = match &self.open {
+            Some(file) if file.rows >= self.rows_per_file => {
+                first_of_next_outlet(self.log.table(), &file.last, &rows)?
+            }
             _ => None,
         };
-        let Some(cut) = cut else {
-            self.waiting += rows.num_rows();
-            self.batches.push(rows);
-            return Ok(());
-        };
-        self.batches.push(rows.slice(0, cut));
-        self.write().await?;
-        self.waiting = rows.num_rows() - cut;
-        self.batches.push(rows.slice(cut, self.waiting));
-        Ok(())
+        let Some(cut) = cut else { return self.append(rows).await };
+        if cut > 0 {
+            self.append(rows.slice(0, cut)).await?;
+        }
+        self.close().await?;
+        self.append(rows.slice(cut, rows.num_rows() - cut)).await
     }
 
-    async fn write(&mut self) -> Result<()> {
-        let batches = std::mem::take(&mut self.batches);
-        self.waiting = 0;
-        let schema = self.log.table().arrow_schema();
-        let rows = concat_batches(&schema, &batches)?;
-        if rows.num_rows() > 0 {
-            self.adds.push(write_file(self.log.objects().as_ref(), self.log.table(), rows).await?);
-        }
+    /// Appends rows to the open file, or to a new one.
+    async fn append(&mut self, rows: RecordBatch) -> Result<()> {
+        let last = rows.slice(rows.num_rows() - 1, 1);
+        let file = match self.open.take() {
+            Some(file) => OpenFile { rows: file.rows + rows.num_rows(), last, ..file },
+            None => open_file(self.log.table(), rows.num_rows(), last),
+        };
+        let encoder_failed = file.batches.send(rows).await.is_err();
+        self.open = Some(file);
+        if encoder_failed { self.close().await } else { Ok(()) }
+    }
+
+    /// Writes the open file, if there is one.
+    async fn close(&mut self) -> Result<()> {
+        let Some(OpenFile { batches, encoder, .. }) = self.open.take() else { return Ok(()) };
+        drop(batches);
+        let file = encoder.await??;
+        self.adds.push(put_file(self.log.objects().as_ref(), self.log.table(), file).await?);
         Ok(())
     }
 
     async fn finish(mut self) -> Result<Vec<Add>> {
-        self.write().await?;
+        self.close().await?;
         Ok(self.adds)
     }
+}
+
+/// Starts the encoder of a file.
+fn open_file(table: &'static Table, rows: usize, last: RecordBatch) -> OpenFile {
+    let (batches, mut received) = channel(WAITING_BATCHES);
+    let encoder = tokio::task::spawn_blocking(move || {
+        let mut encoder = FileEncoder::new(table, Effort::Compaction)?;
+        while let Some(rows) = received.blocking_recv() {
+            encoder.write(&rows)?;
+        }
+        encoder.finish()
+    });
+    OpenFile { batches, encoder, rows, last }
 }
 
 /// Where in `rows` the first key column differs from the end of `last`.

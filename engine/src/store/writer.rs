@@ -2,15 +2,13 @@
 //!
 //! Encodings were chosen by measuring bytes and decode time on real and
 //! synthetic hourly series (docs/decisions/0002): keys and values by dictionary,
-//! time stamps by deltas, zstd over all.
+//! time stamps by deltas, times of arrival plain, zstd over all.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{max_string_view, min_string_view};
-use arrow::datatypes::{DataType, Date32Type, Float64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use bytes::Bytes;
-use chrono::DateTime;
 use deltalake_core::kernel::Add;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -22,19 +20,39 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use plume_datasets::schema::{Partitioning, Table};
 use plume_udfs::time::{date_of, day_of, first_day_of_month, month_of};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::delta::{STATS_TIMESTAMP, VERSIONS_SUFFIX, partition_column};
+use super::delta::{VERSIONS_SUFFIX, partition_column};
+use super::statistics::FileStatistics;
 use super::version::RowComparison;
 use crate::Result;
 
-/// Rows of a row group.
-const ROW_GROUP_ROWS: usize = 1 << 20;
 /// Rows of a data page at most.
 const PAGE_ROWS: usize = 20_000;
-/// Level of zstd; level 9 gains half a percent and writes a third as fast.
-const ZSTD_LEVEL: i32 = 1;
+/// Bytes of a dictionary at most; beyond it a column goes on without one.
+const DICTIONARY_BYTES: usize = 16 << 20;
+/// A column of mostly distinct values, which a dictionary would only lengthen.
+const DISTINCT: &str = "total";
+
+/// How hard the writer tries to make a file small: readers take the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// A landing, which somebody waits for.
+    Landing,
+    /// A compaction, which is written once and read often.
+    Compaction,
+}
+
+impl Effort {
+    /// Level of zstd. Measured in docs/decisions/0002.
+    fn zstd_level(self) -> i32 {
+        match self {
+            Self::Landing => 1,
+            Self::Compaction => 6,
+        }
+    }
+}
 
 /// The partition that a row of a table belongs to, by its time stamp.
 pub fn partition_of(table: &Table, ts: i64) -> i64 {
@@ -47,35 +65,114 @@ pub fn partition_of(table: &Table, ts: i64) -> i64 {
 
 /// Writes one file of rows that are sorted and of one partition, and returns the
 /// action that adds it to the log. Nothing refers to the file before that commit.
-pub async fn write_file(objects: &dyn ObjectStore, table: &'static Table, rows: RecordBatch) -> Result<Add> {
-    let (bytes, stats, partition, suffix) = tokio::task::spawn_blocking(move || -> Result<_> {
-        let partition = partition_value(table, &rows);
-        let stats = statistics(&rows);
-        let suffix = if has_versions(table, &rows)? { VERSIONS_SUFFIX } else { ".parquet" };
-        Ok((encode(table, &rows)?, stats, partition, suffix))
+pub async fn write_file(
+    objects: &dyn ObjectStore,
+    table: &'static Table,
+    rows: RecordBatch,
+    effort: Effort,
+) -> Result<Add> {
+    let file = tokio::task::spawn_blocking(move || {
+        let mut encoder = FileEncoder::new(table, effort)?;
+        encoder.write(&rows)?;
+        encoder.finish()
     })
     .await??;
+    put_file(objects, table, file).await
+}
+
+/// Stores an encoded file under a new name.
+pub async fn put_file(objects: &dyn ObjectStore, table: &Table, file: EncodedFile) -> Result<Add> {
     let column = partition_column(table);
-    let folder = match (column, &partition) {
+    let folder = match (column, &file.partition) {
         (Some(column), Some(value)) => format!("{column}={value}/"),
         _ => String::new(),
     };
+    let suffix = if file.has_versions { VERSIONS_SUFFIX } else { ".parquet" };
     let path = Path::parse(format!("{folder}{}{suffix}", Uuid::new_v4()))?;
-    let size = bytes.len();
-    objects.put(&path, bytes.into()).await?;
+    let size = file.bytes.len();
+    objects.put(&path, file.bytes.into()).await?;
     Ok(Add {
         path: path.to_string(),
-        partition_values: column.map(|column| (column.to_owned(), partition)).into_iter().collect(),
+        partition_values: column.map(|column| (column.to_owned(), file.partition)).into_iter().collect(),
         size: i64::try_from(size).unwrap_or(i64::MAX),
         modification_time: chrono::Utc::now().timestamp_millis(),
         data_change: true,
-        stats: Some(stats.to_string()),
+        stats: Some(file.statistics.to_string()),
         ..Default::default()
     })
 }
 
-/// Whether sorted rows hold more than one version of some key.
-fn has_versions(table: &Table, rows: &RecordBatch) -> Result<bool> {
+/// A Parquet file in memory, and what the log says of it.
+#[derive(Debug)]
+pub struct EncodedFile {
+    bytes: Bytes,
+    statistics: Value,
+    partition: Option<String>,
+    has_versions: bool,
+}
+
+/// Encodes sorted rows of one partition, batch by batch, into one row group: a
+/// larger group has fewer dictionaries, and pages are what is skipped.
+#[derive(Debug)]
+pub struct FileEncoder {
+    table: &'static Table,
+    writer: ArrowWriter<Vec<u8>>,
+    statistics: FileStatistics,
+    partition: Option<String>,
+    last: Option<RecordBatch>,
+    has_versions: bool,
+}
+
+impl FileEncoder {
+    /// An encoder of rows of a table.
+    pub fn new(table: &'static Table, effort: Effort) -> Result<Self> {
+        let schema = table.arrow_schema();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(table, effort)?)
+            // Readers decide the Arrow type; the file only says what Parquet says.
+            .with_skip_arrow_metadata(true);
+        Ok(Self {
+            table,
+            statistics: FileStatistics::new(Arc::clone(&schema)),
+            writer: ArrowWriter::try_new_with_options(Vec::new(), schema, options)?,
+            partition: None,
+            last: None,
+            has_versions: false,
+        })
+    }
+
+    /// Appends rows, which follow those before in the order of the table.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.last.is_none() {
+            self.partition = partition_value(self.table, rows);
+        }
+        self.has_versions = self.has_versions || repeats_key(self.table, self.last.as_ref(), rows)?;
+        self.last = Some(rows.slice(rows.num_rows() - 1, 1));
+        self.statistics.add(rows);
+        Ok(self.writer.write(rows)?)
+    }
+
+    /// The file.
+    pub fn finish(self) -> Result<EncodedFile> {
+        Ok(EncodedFile {
+            bytes: self.writer.into_inner()?.into(),
+            statistics: self.statistics.to_json(),
+            partition: self.partition,
+            has_versions: self.has_versions,
+        })
+    }
+}
+
+/// Whether sorted rows, coming after the row `last`, hold more than one version of some key.
+fn repeats_key(table: &Table, last: Option<&RecordBatch>, rows: &RecordBatch) -> Result<bool> {
+    if let Some(last) = last
+        && RowComparison::new(table, last, rows)?.key(0, 0).is_eq()
+    {
+        return Ok(true);
+    }
     let comparison = RowComparison::new(table, rows, rows)?;
     Ok((1..rows.num_rows()).any(|row| comparison.key(row - 1, row).is_eq()))
 }
@@ -88,81 +185,37 @@ fn partition_value(table: &Table, rows: &RecordBatch) -> Option<String> {
     Some(date_of(partition_of(table, first)).to_string())
 }
 
-/// The bytes of a Parquet file.
-fn encode(table: &Table, rows: &RecordBatch) -> Result<Bytes> {
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties(table, rows)?)
-        // Readers decide the Arrow type; the file only says what Parquet says.
-        .with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), rows.schema(), options)?;
-    writer.write(rows)?;
-    Ok(writer.into_inner()?.into())
-}
-
-fn properties(table: &Table, rows: &RecordBatch) -> Result<WriterProperties> {
-    let schema = rows.schema();
+fn properties(table: &Table, effort: Effort) -> Result<WriterProperties> {
+    let schema = table.arrow_schema();
     let sorted_by = table.sort_columns().filter_map(|name| schema.index_of(name).ok());
     let sorting = sorted_by
         .map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: true })
         .collect();
     let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(effort.zstd_level())?))
         .set_sorting_columns(Some(sorting))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_statistics_truncate_length(None)
         .set_column_index_truncate_length(None)
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_write_batch_size(PAGE_ROWS)
-        .set_dictionary_page_size_limit(4 << 20)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_max_row_group_row_count(None);
     for field in schema.fields() {
-        if matches!(field.data_type(), DataType::Timestamp(..)) {
-            let column = ColumnPath::from(field.name().as_str());
-            builder = builder
-                .set_column_dictionary_enabled(column.clone(), false)
-                .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
-        }
+        let encoding = match (field.name().as_str(), field.data_type()) {
+            // The factors of one packet arrive together, so the same times come again with
+            // each factor of an outlet: plain, zstd sees that they do.
+            ("received_at", _) => Encoding::PLAIN,
+            (_, DataType::Timestamp(..)) => Encoding::DELTA_BINARY_PACKED,
+            (DISTINCT, _) => Encoding::BYTE_STREAM_SPLIT,
+            _ => continue,
+        };
+        let column = ColumnPath::from(field.name().as_str());
+        builder = builder
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, encoding);
     }
     Ok(builder.build())
-}
-
-/// The statistics of the log: rows, least and greatest value, NULLs.
-fn statistics(rows: &RecordBatch) -> Value {
-    let (mut min, mut max, mut nulls) = (Map::new(), Map::new(), Map::new());
-    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
-        nulls.insert(field.name().clone(), json!(column.null_count()));
-        if let Some((least, greatest)) = range(column) {
-            min.insert(field.name().clone(), least);
-            max.insert(field.name().clone(), greatest);
-        }
-    }
-    json!({ "numRecords": rows.num_rows(), "minValues": min, "maxValues": max, "nullCount": nulls })
-}
-
-/// Least and greatest value of a column; `None` where it has none.
-fn range(column: &ArrayRef) -> Option<(Value, Value)> {
-    let timestamp =
-        |ts: i64| Some(Value::from(DateTime::from_timestamp_micros(ts)?.format(STATS_TIMESTAMP).to_string()));
-    match column.data_type() {
-        DataType::Utf8View => {
-            let column = column.as_string_view();
-            Some((min_string_view(column)?.into(), max_string_view(column)?.into()))
-        }
-        DataType::Float64 => {
-            let column = column.as_primitive::<Float64Type>();
-            Some((arrow::compute::min(column)?.into(), arrow::compute::max(column)?.into()))
-        }
-        DataType::Date32 => {
-            let column = column.as_primitive::<Date32Type>();
-            let date = |day: i32| Value::from(date_of(day.into()).to_string());
-            Some((date(arrow::compute::min(column)?), date(arrow::compute::max(column)?)))
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let column = column.as_primitive::<TimestampMicrosecondType>();
-            Some((timestamp(arrow::compute::min(column)?)?, timestamp(arrow::compute::max(column)?)?))
-        }
-        _ => None,
-    }
 }
 
 /// A column of one time stamp.

@@ -12,6 +12,7 @@ use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
+use super::asked::{FactorUsage, Usage};
 use super::facts::Registry;
 use super::outlet::{OutletFrame, SeriesTable};
 
@@ -19,6 +20,7 @@ use super::outlet::{OutletFrame, SeriesTable};
 pub struct FrameCursor {
     streams: Vec<OutletStream>,
     registry: Arc<Registry>,
+    usage: FactorUsage,
     next_registered: usize,
     bounds: KeyBounds,
 }
@@ -50,15 +52,17 @@ impl std::fmt::Debug for FrameCursor {
 
 impl FrameCursor {
     /// A cursor over streams, each with the table its rows belong to. Outlets of
-    /// the registry within `bounds` get a frame even when no row came.
+    /// the registry within `bounds` get a frame even when no row came. Series that
+    /// the query doesn't use are left out.
     pub fn new(
         streams: Vec<(SeriesTable, SendableRecordBatchStream)>,
         registry: Arc<Registry>,
+        usage: FactorUsage,
         bounds: KeyBounds,
     ) -> Self {
         let streams = streams.into_iter().map(|(table, stream)| OutletStream::new(table, stream)).collect();
         let next_registered = registry.outlets().partition_point(|outlet| bounds.is_before(&outlet.mn));
-        Self { streams, registry, next_registered, bounds }
+        Self { streams, registry, usage, next_registered, bounds }
     }
 
     /// Fills `frame` with the next outlet; `false` when there is none.
@@ -75,7 +79,7 @@ impl FrameCursor {
             self.next_registered += 1;
         }
         for stream in &mut self.streams {
-            stream.take_outlet(frame).await?;
+            stream.take_outlet(frame, &mut self.usage).await?;
         }
         Ok(true)
     }
@@ -140,7 +144,7 @@ impl OutletStream {
     }
 
     /// Appends the rows of the frame's outlet, if the stream stands at it.
-    async fn take_outlet(&mut self, frame: &mut OutletFrame) -> Result<()> {
+    async fn take_outlet(&mut self, frame: &mut OutletFrame, usage: &mut FactorUsage) -> Result<()> {
         loop {
             let Some(batch) = &self.batch else { return Ok(()) };
             if batch.mn.value(self.row) != frame.mn {
@@ -149,7 +153,9 @@ impl OutletStream {
             let outlet_end = run_end(&batch.mn, self.row, batch.ts.len());
             while self.row < outlet_end {
                 let series_end = run_end(&batch.factor, self.row, outlet_end);
-                batch.append(self.row..series_end, self.table, frame);
+                if usage.of(batch.factor.value(self.row)) != Usage::Unused {
+                    batch.append(self.row..series_end, self.table, frame);
+                }
                 self.row = series_end;
             }
             self.fill().await?;

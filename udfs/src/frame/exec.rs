@@ -26,6 +26,7 @@ use datafusion::physical_plan::{
     ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties, StatisticsArgs,
 };
 
+use super::asked::FactorUsage;
 use super::cursor::{FrameCursor, KeyBounds, too_large};
 use super::outlet::{OutletFrame, SeriesTable};
 use super::rules::{FrameRule, RuleContext};
@@ -181,9 +182,9 @@ impl ExecutionPlan for FrameExec {
         let outlets = MetricBuilder::new(&self.metrics).counter("outlets", partition);
         let reservation = MemoryConsumer::new(format!("FrameExec[{partition}]")).register(task.memory_pool());
         let registry = Arc::clone(&self.context.registry);
-        let mut cursor = FrameCursor::new(streams, registry, self.bounds(partition));
-        let wanted = self.schema.clone();
-        let mut run = self.rule.start(self.context.clone(), &|name| wanted.column_with_name(name).is_some());
+        let usage = FactorUsage::new(Arc::clone(&self.context.asked));
+        let mut cursor = FrameCursor::new(streams, registry, usage, self.bounds(partition));
+        let mut run = self.rule.start(self.context.clone());
         let projection = self.projection.clone();
         let stream =
             async_try_stream(move |mut emitter: TryEmitter<RecordBatch, DataFusionError>| async move {

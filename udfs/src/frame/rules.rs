@@ -13,6 +13,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 
+use super::asked::Asked;
 use super::facts::Registry;
 use super::outlet::{OutletFrame, SeriesTable};
 use super::settle::Scope;
@@ -27,6 +28,8 @@ pub struct RuleContext {
     pub rulebook: Arc<Rulebook>,
     /// The hours asked for.
     pub scope: Scope,
+    /// The columns and factors asked for.
+    pub asked: Arc<Asked>,
 }
 
 /// A rule over frames: what it reads and the rows it makes.
@@ -37,12 +40,11 @@ pub trait FrameRule: Debug + Send + Sync {
     /// The rows it makes.
     fn schema(&self) -> SchemaRef;
 
-    /// The columns it reads of each table, besides `mn`, `factor` and `ts`, for
-    /// the output columns `wanted`.
-    fn reads(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<(SeriesTable, Vec<&'static str>)>;
+    /// The columns it reads of each table, besides `mn`, `factor` and `ts`, for what is asked.
+    fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)>;
 
     /// Starts a run over the outlets of one partition.
-    fn start(&self, context: RuleContext, wanted: &dyn Fn(&str) -> bool) -> Box<dyn FrameRun>;
+    fn start(&self, context: RuleContext) -> Box<dyn FrameRun>;
 }
 
 /// A rule running over the outlets of one partition, in order of `mn`.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use plume_datasets::factors::{Medium, OXYGEN, kg_per_unit};
 
+use super::asked::{FactorUsage, Usage};
 use super::facts::{OutletFacts, Registry, hours_within};
 use super::outlet::{OutletFrame, SeriesTable, TableRows};
 use crate::emission::o2_convert::o2_convert_with;
@@ -22,6 +23,8 @@ pub struct SettledSeries {
     pub factor: String,
     /// Its medium.
     pub medium: Medium,
+    /// Whether rows of it are asked for; else others rest on it.
+    pub asked: bool,
     /// Its hours, on the outlet's grid.
     pub hours: Hours,
 }
@@ -34,8 +37,9 @@ pub struct Scope {
 }
 
 /// The settled hours of every series of one outlet, all on one grid.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SettledOutlet {
+    usage: FactorUsage,
     series: Vec<SettledSeries>,
     spare: Vec<Hours>,
     contradicted: Vec<bool>,
@@ -43,9 +47,14 @@ pub struct SettledOutlet {
 }
 
 impl SettledOutlet {
-    /// The series, by factor.
-    pub fn series(&self) -> &[SettledSeries] {
-        &self.series
+    /// Settles the series that a query uses.
+    pub fn new(usage: FactorUsage) -> Self {
+        Self { usage, series: Vec::new(), spare: Vec::new(), contradicted: Vec::new(), grid: 0..0 }
+    }
+
+    /// The series that rows are asked of, by factor.
+    pub fn asked(&self) -> impl Iterator<Item = &SettledSeries> {
+        self.series.iter().filter(|series| series.asked)
     }
 
     /// The series of a factor.
@@ -67,19 +76,19 @@ impl SettledOutlet {
     pub fn settle(&mut self, frame: &OutletFrame, registry: &Registry, scope: &Scope, rules: &Rulebook) {
         let facts = registry.outlet(&frame.mn);
         self.spare.extend(self.series.drain(..).map(|series| series.hours));
-        let due = due_hours(frame, facts, registry.horizon);
-        let first = due.iter().map(|(_, _, due)| due.start).min().unwrap_or_default();
-        let end = due.iter().map(|(_, _, due)| due.end).max().unwrap_or_default();
+        let due = due_hours(frame, facts, registry.horizon, &mut self.usage);
+        let first = due.iter().map(|due| due.hours.start).min().unwrap_or_default();
+        let end = due.iter().map(|due| due.hours.end).max().unwrap_or_default();
         self.grid = first.max(scope.hours.start)..end.min(scope.hours.end);
         if self.grid.is_empty() {
             self.grid = 0..0;
             return;
         }
-        for (factor, medium, due) in due {
+        for Due { factor, medium, asked, hours: due } in due {
             let mut hours = self.spare.pop().unwrap_or_default();
             hours.reset(&self.grid, &due);
             settle_series(&mut hours, frame, &factor, medium, facts, rules);
-            self.series.push(SettledSeries { factor, medium, hours });
+            self.series.push(SettledSeries { factor, medium, asked, hours });
         }
         if let Some(facts) = facts {
             self.apply_stops(facts, rules);
@@ -209,12 +218,21 @@ pub struct Converted {
     pub sent: Vec<bool>,
 }
 
-/// The factors of an outlet that have a medium, each with the hours in which it is due.
+/// A factor of an outlet and the hours in which it is due.
+struct Due {
+    factor: String,
+    medium: Medium,
+    asked: bool,
+    hours: Range<i64>,
+}
+
+/// The factors of an outlet that have a medium and that the query uses.
 fn due_hours(
     frame: &OutletFrame,
     facts: Option<&OutletFacts>,
     horizon: i64,
-) -> Vec<(String, Medium, Range<i64>)> {
+    usage: &mut FactorUsage,
+) -> Vec<Due> {
     let rows = SeriesTable::ALL.iter().flat_map(|table| frame.table(*table).series());
     let monitors = facts.into_iter().flat_map(|facts| &facts.monitors);
     let mut factors: Vec<&str> =
@@ -225,7 +243,12 @@ fn due_hours(
         .into_iter()
         .filter_map(|factor| {
             let medium = Medium::of(factor)?;
-            Some((factor.to_owned(), medium, due_of(frame, factor, facts, horizon)?))
+            let asked = match usage.of(factor) {
+                Usage::Unused => return None,
+                usage => usage == Usage::Asked,
+            };
+            let hours = due_of(frame, factor, facts, horizon)?;
+            Some(Due { factor: factor.to_owned(), medium, asked, hours })
         })
         .collect()
 }

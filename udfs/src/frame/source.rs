@@ -11,6 +11,7 @@ use datafusion::common::{Result, ScalarValue, plan_datafusion_err, plan_err};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::asked::Asked;
 use super::exec::{FrameExec, FrameInput};
 use super::facts::Registry;
 use super::outlet::SeriesTable;
@@ -204,17 +205,15 @@ impl TableProvider for FrameTable {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
-        let projected = self.schema.project(&projection)?;
+        let output = Arc::new(self.schema.project(&projection)?);
+        let asked = Asked::try_new(session, output, filters)?;
         let about_outlets: Vec<Expr> = filters.iter().filter(|f| is_about_outlets(f)).cloned().collect();
         let hours = self.hours(filters);
-        let request = FrameRequest {
-            tables: self.rule.reads(&|name| projected.column_with_name(name).is_some()),
-            hours: hours.clone(),
-            filters: &about_outlets,
-        };
+        let request =
+            FrameRequest { tables: self.rule.reads(&asked), hours: hours.clone(), filters: &about_outlets };
         let FramePlan { inputs, split_points, registry } = self.source.plan(session, request).await?;
         let rulebook = Arc::new(self.source.rulebook(session)?);
-        let context = RuleContext { registry, rulebook, scope: Scope { hours } };
+        let context = RuleContext { registry, rulebook, scope: Scope { hours }, asked: Arc::new(asked) };
         Ok(Arc::new(FrameExec::try_new(Arc::clone(&self.rule), context, inputs, split_points, projection)?))
     }
 }

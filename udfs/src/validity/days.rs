@@ -115,6 +115,9 @@ pub fn days(
 
 /// Counts and mean of one day's hours; `None` when nothing was due or stopped.
 fn sum_day(states: &[HourState], values: &[f64], weights: Option<&[f64]>) -> Option<Day> {
+    if weights.is_none() && states.iter().fold(true, |all, state| all & (*state == HourState::Valid)) {
+        return Some(all_valid_day(values));
+    }
     let mut counts = [0_u32; HourState::NoFlow as usize + 1];
     let (mut sum, mut valued) = (0.0, 0_u32);
     let (mut weighted_sum, mut weight_sum) = (0.0, 0.0);
@@ -156,6 +159,32 @@ fn sum_day(states: &[HourState], values: &[f64], weights: Option<&[f64]>) -> Opt
         absent_hours: count(HourState::NotDue) + count(HourState::Missing),
         valid: false,
     })
+}
+
+/// Counts and mean of a day whose hours are all valid: what most days are, so it
+/// is summed without a question at each hour.
+fn all_valid_day(values: &[f64]) -> Day {
+    let (mut sum, mut valued) = (0.0, 0_u32);
+    let (mut least, mut greatest) = (f64::NAN, f64::NAN);
+    for &value in values.iter().filter(|value| !value.is_nan()) {
+        sum += value;
+        valued += 1;
+        least = least.min(value);
+        greatest = greatest.max(value);
+    }
+    let hours = values.len() as u32;
+    Day {
+        day: 0,
+        partial_value: if valued == 0 { f64::NAN } else { sum / f64::from(valued) },
+        value_min: least,
+        value_max: greatest,
+        valid_hours: hours,
+        due_hours: hours,
+        required_hours: 0,
+        stopped_hours: 0,
+        absent_hours: 0,
+        valid: false,
+    }
 }
 
 #[cfg(test)]

@@ -135,16 +135,28 @@ impl Hours {
     /// Settles the hours that have a reported row. Of two rows in one hour the
     /// later decides. Rows outside the grid are left out.
     pub fn settle_reported(&mut self, rows: Rows<'_>) {
-        for ((&ts, &value), &flag) in rows.ts.iter().zip(rows.value).zip(rows.flag) {
-            let Ok(position) = usize::try_from(hour_of(ts) - self.first) else { continue };
-            let Some(state) = self.state.get_mut(position) else { break };
-            let valid = flag == NORMAL && !value.is_nan();
-            *state = match (valid, flag) {
-                (true, _) => HourState::Valid,
-                (false, NORMAL) => HourState::NoValue,
-                (false, _) => HourState::Flagged,
-            };
-            self.value[position] = if valid { value } else { f64::NAN };
+        let mut start = 0;
+        while let Some(&first_ts) = rows.ts.get(start) {
+            let len = hourly_run(&rows.ts[start..]);
+            let run = start..start + len;
+            start += len;
+            let first_hour = hour_of(first_ts);
+            let positions = self.clip(&(first_hour..first_hour + len as i64));
+            let skipped = usize::try_from(self.first - first_hour).unwrap_or_default().min(len);
+            let run = run.start + skipped..run.start + skipped + positions.len();
+            self.settle_run(positions, &rows.value[run.clone()], &rows.flag[run]);
+        }
+    }
+
+    /// Settles consecutive hours that each have a row.
+    fn settle_run(&mut self, positions: Range<usize>, values: &[f64], flags: &[u8]) {
+        let states = self.state[positions.clone()].iter_mut().zip(&mut self.value[positions]);
+        for ((state, own), (&value, &flag)) in states.zip(values.iter().zip(flags)) {
+            let normal = flag == NORMAL;
+            let valid = normal & !value.is_nan();
+            let invalid = if normal { HourState::NoValue } else { HourState::Flagged };
+            *state = if valid { HourState::Valid } else { invalid };
+            *own = if valid { value } else { f64::NAN };
         }
     }
 
@@ -208,6 +220,22 @@ impl Hours {
             }
         }
     }
+}
+
+/// How many of the first rows follow one another by exactly an hour: mostly all.
+fn hourly_run(ts: &[i64]) -> usize {
+    let Some(&first) = ts.first() else { return 0 };
+    let is_due = |(hour, ts): (i64, &i64)| *ts == first.wrapping_add(hour * HOUR_US);
+    // Compared by blocks without a branch inside, so that a block is a few vector instructions.
+    const BLOCK: usize = 32;
+    let mut len = 0;
+    for block in ts.chunks_exact(BLOCK) {
+        if !(len as i64..).zip(block).fold(true, |due, row| due & is_due(row)) {
+            break;
+        }
+        len += BLOCK;
+    }
+    len + (len as i64..).zip(&ts[len..]).take_while(|row| is_due(*row)).count()
 }
 
 /// Whether the outlet's own rows of an hour contradict a reported stop: it shows

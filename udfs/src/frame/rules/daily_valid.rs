@@ -2,6 +2,8 @@
 //!
 //! A day comes from its hours; from the reported day only where no hour came.
 
+use std::sync::Arc;
+
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch, StringViewBuilder,
 };
@@ -12,6 +14,7 @@ use plume_datasets::flags::NORMAL;
 
 use super::columns::{Finish, ViewColumn, push_day, push_float, schema, text, text_builder};
 use super::{FrameRule, FrameRun, RuleContext};
+use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::{Converted, SettledOutlet, SettledSeries};
 use crate::time::day_of;
@@ -36,11 +39,14 @@ fn columns() -> [ViewColumn; 14] {
     ]
 }
 
-/// The columns that days are made of.
-pub(super) fn day_columns(converted: bool) -> Vec<(SeriesTable, Vec<&'static str>)> {
-    let mut hourly = vec!["value", "flag", "total"];
+/// The columns that days are made of. Only days of water are weighed by `total`.
+pub(super) fn day_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
+    let mut hourly = vec!["value", "flag"];
     let mut daily = vec!["value", "flag"];
-    if converted {
+    if asked.medium(Medium::Water) {
+        hourly.push("total");
+    }
+    if asked.column("converted") {
         hourly.push("converted");
         daily.push("converted");
     }
@@ -82,7 +88,7 @@ impl SeriesDays {
         context: &RuleContext,
     ) {
         let RuleContext { registry, rulebook, .. } = context;
-        let SettledSeries { factor, medium, hours } = series;
+        let SettledSeries { factor, medium, hours, .. } = series;
         if self.volumes_of != frame.mn {
             self.volumes_of.clone_from(&frame.mn);
             settled.volumes(frame, Medium::Water, &mut self.volume_m3);
@@ -146,15 +152,15 @@ impl FrameRule for DailyValid {
         schema(&columns())
     }
 
-    fn reads(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<(SeriesTable, Vec<&'static str>)> {
-        day_columns(wanted("converted"))
+    fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
+        day_columns(asked)
     }
 
-    fn start(&self, context: RuleContext, wanted: &dyn Fn(&str) -> bool) -> Box<dyn FrameRun> {
+    fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
-            days: SeriesDays::new(wanted("converted")),
+            days: SeriesDays::new(context.asked.column("converted")),
+            settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
-            settled: SettledOutlet::default(),
             out: Rows::new(),
         })
     }
@@ -169,9 +175,9 @@ struct Run {
 
 impl FrameRun for Run {
     fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
-        let RuleContext { registry, rulebook, scope } = &self.context;
+        let RuleContext { registry, rulebook, scope, .. } = &self.context;
         self.settled.settle(frame, registry, scope, rulebook);
-        for series in self.settled.series() {
+        for series in self.settled.asked() {
             self.days.sum(frame, &self.settled, series, &self.context);
             let converted = self.days.converted.iter().copied().chain(std::iter::repeat(f64::NAN));
             let days = self.days.days.iter().zip(&self.days.reported).zip(converted);

@@ -4,6 +4,7 @@
 //! missing; the columns of substitution stay empty until a rule fills them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringViewBuilder,
@@ -16,11 +17,12 @@ use plume_datasets::factors::kg_per_unit;
 use super::columns::{Finish, TIMESTAMP, ViewColumn, push_float, push_midnight, schema, text, text_builder};
 use super::{FrameRule, FrameRun, RuleContext};
 use crate::emission::masses::{
-    Capture, Carried, Grain, Method, PeriodSums, Sums, captures, mass_kg, method, sum_periods,
+    Capture, Carried, Grain, Method, PeriodSums, Sums, captures, mass_kg, method, sum_months, sum_periods,
 };
+use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::SettledOutlet;
-use crate::time::{HOUR_US, day_of_hour, first_month_of_quarter, month_of};
+use crate::time::{DAY_HOURS, HOUR_US, day_of_hour, first_day_of_month, first_month_of_quarter, month_of};
 use crate::validity::hours::{HourState, Hours};
 
 /// The columns at every grain.
@@ -85,22 +87,23 @@ impl FrameRule for Emissions {
         schema(&columns)
     }
 
-    fn reads(&self, _: &dyn Fn(&str) -> bool) -> Vec<(SeriesTable, Vec<&'static str>)> {
+    fn reads(&self, _: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
         vec![
             (SeriesTable::Hourly, vec!["value", "flag", "total"]),
             (SeriesTable::Minute, vec!["value", "flag"]),
         ]
     }
 
-    fn start(&self, context: RuleContext, _: &dyn Fn(&str) -> bool) -> Box<dyn FrameRun> {
+    fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
             out: Rows::new(self.schema()),
             hours: self.hours.clone(),
             grain: self.grain,
+            settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
-            settled: SettledOutlet::default(),
             volume_m3: [Vec::new(), Vec::new()],
             periods: Vec::new(),
+            months: Vec::new(),
             captures: Vec::new(),
         })
     }
@@ -114,6 +117,8 @@ struct Run {
     /// m³ of each hour of flue gas and of waste water.
     volume_m3: [Vec<f64>; 2],
     periods: Vec<PeriodSums>,
+    /// The sums of every month on the grid.
+    months: Vec<PeriodSums>,
     captures: Vec<Capture>,
     out: Rows,
 }
@@ -121,7 +126,7 @@ struct Run {
 impl FrameRun for Run {
     fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
         use plume_datasets::factors::Medium::{Air, Water};
-        let RuleContext { registry, rulebook, scope } = &self.context;
+        let RuleContext { registry, rulebook, scope, .. } = &self.context;
         self.settled.settle(frame, registry, scope, rulebook);
         for (medium, volume) in [Air, Water].into_iter().zip(&mut self.volume_m3) {
             self.settled.volumes(frame, medium, volume);
@@ -129,7 +134,8 @@ impl FrameRun for Run {
         let mut no_flow = Hours::default();
         no_flow.reset(&self.settled.grid(), &(0..0));
         let no_volume = vec![f64::NAN; no_flow.len()];
-        for series in self.settled.series() {
+        let (grid, whole_months) = (self.settled.grid(), cuts_no_month(&self.hours, &self.settled.grid()));
+        for series in self.settled.asked() {
             let Some(kg_per_unit) = kg_per_unit(&series.factor) else { continue };
             let flow = self.settled.flow(series.medium);
             let volume = &self.volume_m3[usize::from(series.medium == Water)];
@@ -139,7 +145,8 @@ impl FrameRun for Run {
                 volume_m3: if flow.is_some() { volume } else { &no_volume },
                 kg_per_unit,
             };
-            captures(&carried, rulebook, &mut self.captures);
+            sum_periods(&carried, &grid, Grain::Month, &mut self.months);
+            captures(&self.months, rulebook, &mut self.captures);
             if self.grain == Grain::Hour {
                 self.out.push_hours(
                     frame,
@@ -151,7 +158,13 @@ impl FrameRun for Run {
                 );
                 continue;
             }
-            sum_periods(&carried, &self.hours, self.grain, &mut self.periods);
+            if whole_months && self.grain != Grain::Day {
+                let in_range = |month: &PeriodSums| self.hours.contains(&(month.first_day * DAY_HOURS));
+                self.months.retain(in_range);
+                sum_months(&self.months, self.grain, &mut self.periods);
+            } else {
+                sum_periods(&carried, &self.hours, self.grain, &mut self.periods);
+            }
             for period in &self.periods {
                 let capture = capture_of(&self.captures, period, self.grain);
                 self.out.push_period(&frame.mn, &series.factor, period.first_day, &period.sums, capture);
@@ -167,6 +180,15 @@ impl FrameRun for Run {
     fn take(&mut self) -> Result<RecordBatch> {
         self.out.take()
     }
+}
+
+/// Whether a range of hours holds each month of the grid whole or not at all.
+fn cuts_no_month(hours: &Range<i64>, grid: &Range<i64>) -> bool {
+    let starts_month = |hour: i64| {
+        let day = day_of_hour(hour);
+        hour == day * DAY_HOURS && day == first_day_of_month(month_of(day))
+    };
+    starts_month(hours.start) && (hours.end >= grid.end || starts_month(hours.end))
 }
 
 /// The capture rate and usability of a period: its quarter's. A year is usable
@@ -294,11 +316,11 @@ impl Rows {
             self.period.column(),
             self.mass_kg.column(),
             self.measured_kg.column(),
-            std::sync::Arc::new(arrow::array::Float64Array::from(vec![0.0; rows])),
+            Arc::new(arrow::array::Float64Array::from(vec![0.0; rows])),
             self.volume_m3.column(),
             self.operating_hours.column(),
             self.measured_hours.column(),
-            std::sync::Arc::new(arrow::array::Int64Array::from(vec![0; rows])),
+            Arc::new(arrow::array::Int64Array::from(vec![0; rows])),
             self.missing_hours.column(),
             self.stopped_hours.column(),
             self.capture_rate.column(),

@@ -1,5 +1,7 @@
 //! `hourly_valid`: what became of every due hour of every series.
 
+use std::sync::Arc;
+
 use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Builder, RecordBatch, StringViewBuilder, TimestampMicrosecondBuilder,
 };
@@ -8,6 +10,7 @@ use datafusion::common::Result;
 
 use super::columns::{Finish, TIMESTAMP, ViewColumn, push_float, schema, text, text_builder};
 use super::{FrameRule, FrameRun, RuleContext};
+use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::{Converted, SettledOutlet, SettledSeries};
 use crate::time::{HOUR_US, hour_of};
@@ -43,24 +46,29 @@ impl FrameRule for HourlyValid {
         schema(&columns())
     }
 
-    fn reads(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<(SeriesTable, Vec<&'static str>)> {
+    fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
         let mut hourly = vec!["value", "flag"];
-        if wanted("converted") || wanted("converted_basis") {
+        if with_converted(asked) {
             hourly.push("converted");
         }
         vec![(SeriesTable::Hourly, hourly), (SeriesTable::Minute, vec!["value", "flag"])]
     }
 
-    fn start(&self, context: RuleContext, wanted: &dyn Fn(&str) -> bool) -> Box<dyn FrameRun> {
+    fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
-            with_converted: wanted("converted") || wanted("converted_basis"),
+            with_converted: with_converted(&context.asked),
+            settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
-            settled: SettledOutlet::default(),
             converted: Converted::default(),
             reported: Reported::default(),
             out: Rows::new(),
         })
     }
+}
+
+/// Whether converted values are asked for.
+fn with_converted(asked: &Asked) -> bool {
+    asked.column("converted") || asked.column("converted_basis")
 }
 
 struct Run {
@@ -74,10 +82,10 @@ struct Run {
 
 impl FrameRun for Run {
     fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
-        let RuleContext { registry, rulebook, scope } = &self.context;
+        let RuleContext { registry, rulebook, scope, .. } = &self.context;
         self.settled.settle(frame, registry, scope, rulebook);
         let facts = registry.outlet(&frame.mn);
-        for series in self.settled.series() {
+        for series in self.settled.asked() {
             self.reported.read(frame, series);
             if self.with_converted {
                 self.settled.converted(frame, series, facts, rulebook, &mut self.converted);

@@ -1,5 +1,7 @@
 //! `monthly_valid`: the validity and mean of every month of every series.
 
+use std::sync::Arc;
+
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch, StringViewBuilder,
 };
@@ -9,6 +11,7 @@ use datafusion::common::Result;
 use super::columns::{Finish, ViewColumn, push_day, push_float, schema, text, text_builder};
 use super::daily_valid::SeriesDays;
 use super::{FrameRule, FrameRun, RuleContext};
+use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::SettledOutlet;
 use crate::time::first_day_of_month;
@@ -43,15 +46,15 @@ impl FrameRule for MonthlyValid {
         schema(&columns())
     }
 
-    fn reads(&self, wanted: &dyn Fn(&str) -> bool) -> Vec<(SeriesTable, Vec<&'static str>)> {
-        super::daily_valid::day_columns(wanted("converted"))
+    fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
+        super::daily_valid::day_columns(asked)
     }
 
-    fn start(&self, context: RuleContext, wanted: &dyn Fn(&str) -> bool) -> Box<dyn FrameRun> {
+    fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
-            days: SeriesDays::new(wanted("converted")),
+            days: SeriesDays::new(context.asked.column("converted")),
+            settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
-            settled: SettledOutlet::default(),
             months: Vec::new(),
             out: Rows::new(),
         })
@@ -68,9 +71,9 @@ struct Run {
 
 impl FrameRun for Run {
     fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
-        let RuleContext { registry, rulebook, scope } = &self.context;
+        let RuleContext { registry, rulebook, scope, .. } = &self.context;
         self.settled.settle(frame, registry, scope, rulebook);
-        for series in self.settled.series() {
+        for series in self.settled.asked() {
             self.days.sum(frame, &self.settled, series, &self.context);
             months(&self.days.days, &self.days.converted, series.medium, rulebook, &mut self.months);
             for month in &self.months {

@@ -1,0 +1,171 @@
+//! What a query asks of a rule: which columns, and rows of which factors.
+//!
+//! A filter on `factor` alone is asked of every series before it is settled.
+//! Series that no row is asked of are read only where others rest on them: the
+//! flow of a medium, and oxygen. The filter is asked again of the rule's rows,
+//! so this saves work and decides nothing.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DFSchema, Result, ScalarValue, Statistics};
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use plume_datasets::factors::{Medium, OXYGEN};
+
+/// What a query asks of a rule.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    output: SchemaRef,
+    filter: Option<Arc<dyn PhysicalExpr>>,
+    media: Vec<Medium>,
+}
+
+impl Asked {
+    /// Asks for the columns of `output`, and for the factors that the filters
+    /// on `factor` alone leave.
+    pub fn try_new(session: &dyn Session, output: SchemaRef, filters: &[Expr]) -> Result<Self> {
+        let schema = factor_schema();
+        let on_factor = filters.iter().filter(|filter| is_about_factors(filter)).cloned();
+        let Some(filter) = conjunction(on_factor) else { return Ok(Self::all(output)) };
+        let filter = session.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&schema))?)?;
+        let keep = PruningPredicateBuilder::new()
+            .with_file_schema(Arc::clone(&schema))
+            .try_build(Arc::clone(&filter))?
+            .prune(&PrunableStatistics::new(Medium::ALL.map(codes_of).map(Arc::new).to_vec(), schema))?;
+        let media = Medium::ALL.into_iter().zip(keep).filter_map(|(medium, keep)| keep.then_some(medium));
+        Ok(Self { output, filter: Some(filter), media: media.collect() })
+    }
+
+    /// Asks for the columns of `output`, of every factor.
+    pub fn all(output: SchemaRef) -> Self {
+        Self { output, filter: None, media: Medium::ALL.to_vec() }
+    }
+
+    /// Whether a column of the rule's output is asked for.
+    pub fn column(&self, name: &str) -> bool {
+        self.output.column_with_name(name).is_some()
+    }
+
+    /// Whether any factor of a medium may be asked for.
+    pub fn medium(&self, medium: Medium) -> bool {
+        self.media.contains(&medium)
+    }
+
+    /// How a factor is used. A filter that fails on it is left to fail where it stands in the query.
+    fn usage(&self, factor: &str) -> Usage {
+        let Some(filter) = &self.filter else { return Usage::Asked };
+        if holds(filter, factor).unwrap_or(true) {
+            return Usage::Asked;
+        }
+        let rests_on =
+            |medium: &Medium| factor == medium.flow_factor() || (*medium == Medium::Air && factor == OXYGEN);
+        if self.media.iter().any(rests_on) { Usage::Supporting } else { Usage::Unused }
+    }
+}
+
+/// How a query uses a factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// Rows of it are asked for.
+    Asked,
+    /// Rows of others rest on it.
+    Supporting,
+    /// Not at all.
+    Unused,
+}
+
+/// Tells how factors are used, remembering what it told.
+#[derive(Debug)]
+pub struct FactorUsage {
+    asked: Arc<Asked>,
+    known: Vec<(String, Usage)>,
+}
+
+impl FactorUsage {
+    /// The usage of factors by a query.
+    pub fn new(asked: Arc<Asked>) -> Self {
+        Self { asked, known: Vec::new() }
+    }
+
+    /// How a factor is used.
+    pub fn of(&mut self, factor: &str) -> Usage {
+        if let Some((_, usage)) = self.known.iter().find(|(known, _)| known == factor) {
+            return *usage;
+        }
+        let usage = self.asked.usage(factor);
+        self.known.push((factor.to_owned(), usage));
+        usage
+    }
+}
+
+fn factor_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("factor", DataType::Utf8View, false)]))
+}
+
+fn is_about_factors(filter: &Expr) -> bool {
+    let columns = filter.column_refs();
+    !columns.is_empty() && columns.iter().all(|column| column.name == "factor") && !filter.is_volatile()
+}
+
+/// The factor codes of a medium as statistics: the range in which they lie.
+fn codes_of(medium: Medium) -> Statistics {
+    let code = |digit: char| {
+        let prefix = medium.flow_factor().chars().take(1);
+        let code: String = prefix.chain(std::iter::repeat_n(digit, 5)).collect();
+        Precision::Exact(ScalarValue::Utf8View(Some(code)))
+    };
+    let factors = ColumnStatistics::new_unknown().with_min_value(code('0')).with_max_value(code('9'));
+    Statistics {
+        num_rows: Precision::Absent,
+        total_byte_size: Precision::Absent,
+        column_statistics: vec![factors],
+    }
+}
+
+/// Whether a filter on `factor` holds for a factor.
+fn holds(filter: &Arc<dyn PhysicalExpr>, factor: &str) -> Result<bool> {
+    let column = Arc::new(StringViewArray::from(vec![factor]));
+    let holds = filter.evaluate(&RecordBatch::try_new(factor_schema(), vec![column])?)?.into_array(1)?;
+    Ok(holds.as_boolean_opt().is_none_or(|holds| holds.is_valid(0) && holds.value(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::prelude::{SessionContext, col, lit};
+
+    fn asked(filter: Expr) -> Asked {
+        Asked::try_new(&SessionContext::new().state(), factor_schema(), &[filter]).unwrap()
+    }
+
+    #[test]
+    fn a_filter_on_factors_tells_media_and_usage() {
+        let asked = asked(col("factor").like(lit("a2%")));
+        assert!(asked.medium(Medium::Air) && !asked.medium(Medium::Water));
+        let mut usage = FactorUsage::new(Arc::new(asked));
+        let told = ["a21026", "a00000", "a19001", "a01012", "w00000"].map(|factor| usage.of(factor));
+        use Usage::{Asked, Supporting, Unused};
+        assert_eq!(told, [Asked, Supporting, Supporting, Unused, Unused]);
+        assert_eq!(usage.of("a01012"), Unused); // remembered
+    }
+
+    #[test]
+    fn a_list_of_factors_narrows_the_media() {
+        let asked = asked(col("factor").in_list(vec![lit("w21011")], false));
+        assert!(!asked.medium(Medium::Air) && asked.medium(Medium::Water));
+    }
+
+    #[test]
+    fn other_filters_and_failing_ones_leave_everything() {
+        assert_eq!(asked(col("mn").eq(col("factor"))).usage("a01012"), Usage::Asked);
+        let failing = lit(1).eq(datafusion::prelude::cast(col("factor"), DataType::Int32));
+        assert_eq!(asked(failing).usage("a01012"), Usage::Asked);
+    }
+}
