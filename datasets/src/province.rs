@@ -205,7 +205,8 @@ mod tests {
     fn oxygen_is_tampered_with_on_stacks_only() {
         let many =
             ProvinceRequest { outlets: 240, to: request(1).from + 3 * 24 * 3_600_000_000, ..request(1) };
-        let truth = Province::new(&many).unwrap().outlets().flat_map(|outlet| outlet.unwrap().truth);
+        let province = Province::new(&many).unwrap();
+        let truth = province.outlets().flat_map(|outlet| outlet.unwrap().truth);
         let (oxygen, _) = truth.partition::<Vec<_>, _>(|planted| planted.pattern == "oxygen_tampering");
         assert!(oxygen.len() >= 3);
         assert!(oxygen.iter().all(|planted| planted.factor == "a19001"));
