@@ -14,6 +14,8 @@
 //! | `statistics` | what the log tells of a file |
 //! | [`version`] | the version in force: the rule, and the merge that applies it |
 //! | [`scan`] | plans over live files: pruned, cut at outlets, order declared |
+//! | [`series`] | the index of a file's series |
+//! | [`series_scan`] | plans over whole series, without their key columns |
 //! | [`mod@table`] | a table as SQL sees it |
 //! | [`compact`] | merges files and keeps the order |
 //! | [`upkeep`] | `check` and `vacuum` |
@@ -22,6 +24,8 @@ pub mod compact;
 pub mod delta;
 pub mod location;
 pub mod scan;
+pub mod series;
+pub mod series_scan;
 mod statistics;
 pub mod table;
 pub mod upkeep;
@@ -30,6 +34,7 @@ pub mod writer;
 
 use std::sync::Arc;
 
+use object_store::path::Path;
 use plume_datasets::schema::{TABLES, Table, table};
 
 use crate::{Error, Result};
@@ -70,6 +75,11 @@ impl Store {
     /// The log of a table.
     pub fn log(&self, table: &'static Table) -> Result<DeltaLog> {
         DeltaLog::new(&self.location, table, table.name.to_owned())
+    }
+
+    /// The folder of a table's files in the store's object store.
+    pub fn folder(&self, log: &DeltaLog) -> Result<Path> {
+        Ok(Path::from_url_path(self.location.table_url(log.name())?.path())?)
     }
 
     /// The log of a table's superseded versions.

@@ -9,6 +9,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
 use datafusion::prelude::{col, lit};
 use plume_datasets::schema::Table;
+use plume_udfs::frame::asked::FactorUsage;
 use plume_udfs::frame::exec::FrameInput;
 use plume_udfs::frame::facts::Registry;
 use plume_udfs::frame::outlet::SeriesTable;
@@ -20,6 +21,7 @@ use tokio::sync::Mutex;
 use super::facts::{self, read_registry};
 use super::options::{as_of, rulebook};
 use crate::store::scan::{ScanFile, split_points};
+use crate::store::series_scan::SeriesFilter;
 use crate::store::table::{Snapshots, StoreTable};
 use crate::store::table_named;
 
@@ -92,10 +94,11 @@ impl FrameSource for StoreFrames {
         }
         let by_outlet = table_named(SeriesTable::Hourly.name())?;
         let split_points = split_points(by_outlet, &all_files, session.config().target_partitions());
+        let mut filter = SeriesFilter { on_outlets: request.filters, usage: FactorUsage::new(request.asked) };
         let mut inputs = Vec::new();
         for (series, columns, table, files) in tables {
             let projection = projection(table.table(), &columns, &files);
-            let plans = table.sorted_plans(session, files, &projection, &split_points, request.filters)?;
+            let plans = table.series_plans(session, files, &projection, &split_points, &mut filter).await?;
             inputs.extend(plans.into_iter().map(|plan| FrameInput { table: series, plan }));
         }
         Ok(FramePlan { inputs, split_points, registry })

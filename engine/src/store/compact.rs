@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::Store;
 use super::delta::{Change, DeltaLog, LiveFile, Snapshot};
-use super::scan::{ScanFile, ScanRequest, layer_inputs};
+use super::scan::{ScanRequest, layer_inputs, scan_files};
 use super::table::STORE_URL;
 use super::version::{RowComparison, VersionMerge};
 use super::writer::{Effort, EncodedFile, FileEncoder, put_file};
@@ -132,14 +132,7 @@ async fn merge(
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let rows_per_file = rows.div_ceil(files_for(rows));
     let all: Vec<usize> = (0..table.arrow_schema().fields().len()).collect();
-    let prefix = object_store::path::Path::from_url_path(store.location().table_url(log.name())?.path())?;
-    let files = files
-        .iter()
-        .map(|file| {
-            let location = object_store::path::Path::parse(format!("{prefix}/{}", file.path))?;
-            Ok(ScanFile { file: file.clone(), location })
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let files = scan_files(store, log, files)?;
     let request = ScanRequest {
         table,
         store: datafusion::execution::object_store::ObjectStoreUrl::parse(STORE_URL)?,

@@ -33,9 +33,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
+use object_store::path::Path;
 use plume_datasets::schema::Table;
 
-use super::delta::LiveFile;
+use super::Store;
+use super::delta::{DeltaLog, LiveFile};
 use super::version::{VersionExec, key_ordering};
 
 /// What to read of a table.
@@ -61,7 +63,17 @@ pub struct ScanFile {
     /// The file.
     pub file: LiveFile,
     /// Its path from the root of the session's object store.
-    pub location: object_store::path::Path,
+    pub location: Path,
+}
+
+/// Files of a table with where they are read from.
+pub fn scan_files(store: &Store, log: &DeltaLog, files: &[LiveFile]) -> crate::Result<Vec<ScanFile>> {
+    let folder = store.folder(log)?;
+    let file = |file: &LiveFile| {
+        let location = Path::parse(format!("{folder}/{}", file.path))?;
+        Ok(ScanFile { file: file.clone(), location })
+    };
+    files.iter().map(file).collect()
 }
 
 /// Split points that cut files into `partitions` parts of about equal rows, at
@@ -86,14 +98,22 @@ pub fn split_points(table: &Table, files: &[ScanFile], partitions: usize) -> Vec
     points
 }
 
-/// Plans sorted by the key, one a month (or day) of the store, each giving every
-/// key once. All have one partition more than there are split points.
-pub fn sorted_plans(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+/// Files by month (or day) of the store.
+pub fn by_partition(files: Vec<ScanFile>) -> Vec<Vec<ScanFile>> {
     let mut by_partition: BTreeMap<String, Vec<ScanFile>> = BTreeMap::new();
     for file in files {
         by_partition.entry(file.file.partition.clone()).or_default().push(file);
     }
-    by_partition.into_values().map(|files| sorted_plan(request, files)).collect()
+    by_partition.into_values().collect()
+}
+
+/// Sorts files of one month by outlet, and tells whether they follow one another
+/// and hold each key once, as compacted files do.
+pub fn follow_one_another(table: &Table, files: &mut Vec<ScanFile>) -> bool {
+    let mut layers = layers(table, std::mem::take(files));
+    let one = layers.len() == 1;
+    *files = layers.drain(..).flatten().collect();
+    one && !files.iter().any(|file| file.file.has_versions())
 }
 
 /// Sorted plans over files of one month with all columns and all versions: one a layer.
@@ -101,8 +121,9 @@ pub fn layer_inputs(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<V
     layers(request.table, files).iter().map(|layer| layer_plan(request, layer, request.projection)).collect()
 }
 
-/// One sorted plan over files of one month, each key once.
-fn sorted_plan(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<Arc<dyn ExecutionPlan>> {
+/// One sorted plan over files of one month (or day), each key once. It has one
+/// partition more than there are split points.
+pub fn sorted_plan(request: &ScanRequest<'_>, files: Vec<ScanFile>) -> Result<Arc<dyn ExecutionPlan>> {
     let has_versions = files.iter().any(|file| file.file.has_versions());
     let layers = layers(request.table, files);
     if layers.len() == 1 && !has_versions && request.as_of.is_none() {

@@ -9,6 +9,8 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, DFSchema, Result as QueryResult, Statistics};
+use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -17,6 +19,7 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
+use futures::future::try_join_all;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use plume_datasets::schema::Table;
@@ -24,7 +27,11 @@ use tokio::sync::Mutex;
 
 use super::Store;
 use super::delta::{DeltaLog, Snapshot};
-use super::scan::{ScanFile, ScanRequest, sorted_plans, split_points};
+use super::scan::{
+    ScanFile, ScanRequest, by_partition, follow_one_another, scan_files, sorted_plan, split_points,
+};
+use super::series::SeriesIndexes;
+use super::series_scan::{SeriesFile, SeriesFilter, series_plan};
 use crate::Result;
 use crate::session::options::as_of;
 
@@ -37,6 +44,7 @@ pub const STORE_URL: &str = "plume://store/";
 pub struct Snapshots {
     store: Store,
     known: Mutex<HashMap<String, Known>>,
+    series: SeriesIndexes,
 }
 
 #[derive(Debug, Clone)]
@@ -49,7 +57,7 @@ struct Known {
 impl Snapshots {
     /// The tables of a store.
     pub fn new(store: Store) -> Self {
-        Self { store, known: Mutex::default() }
+        Self { store, known: Mutex::default(), series: SeriesIndexes::default() }
     }
 
     /// The store.
@@ -72,6 +80,8 @@ impl Snapshots {
             return Ok(entry.snapshot.clone());
         }
         let snapshot = log.snapshot().await?;
+        let live = scan_files(&self.store, log, snapshot.files())?.into_iter().map(|file| file.location);
+        self.series.forget_dead(&self.store.folder(log)?, &live.collect()).await;
         known.insert(log.name().to_owned(), Known { snapshot: snapshot.clone(), stale: false });
         Ok(snapshot)
     }
@@ -85,12 +95,7 @@ impl Snapshots {
         }
         let mut files = Vec::new();
         for log in logs {
-            let prefix = self.store.location().table_url(log.name())?;
-            let prefix = Path::from_url_path(prefix.path())?;
-            for file in self.of(&log).await?.files().iter() {
-                let location = Path::parse(format!("{prefix}/{}", file.path))?;
-                files.push(ScanFile { file: file.clone(), location });
-            }
+            files.extend(scan_files(&self.store, &log, self.of(&log).await?.files())?);
         }
         Ok(files)
     }
@@ -141,15 +146,67 @@ impl StoreTable {
         split_points: &[String],
         key_filters: &[Expr],
     ) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
-        let request = ScanRequest {
+        let request = self.request(session, projection, split_points, key_filters)?;
+        let plans = by_partition(files).into_iter().map(|files| sorted_plan(&request, files));
+        Ok(plans.collect::<QueryResult<_>>()?)
+    }
+
+    /// Like [`Self::sorted_plans`], of the series that a filter leaves. Months that
+    /// aren't compacted are read whole.
+    pub async fn series_plans(
+        &self,
+        session: &dyn Session,
+        files: Vec<ScanFile>,
+        projection: &[usize],
+        split_points: &[String],
+        filter: &mut SeriesFilter<'_>,
+    ) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
+        let request = self.request(session, projection, split_points, filter.on_outlets)?;
+        let objects = Arc::clone(self.snapshots.store().location().object_store());
+        let footers = session.runtime_env().cache_manager.get_file_metadata_cache();
+        let reader: Arc<dyn ParquetFileReaderFactory> =
+            Arc::new(CachedParquetFileReaderFactory::new(objects, footers));
+        let mut plans = Vec::new();
+        for mut files in by_partition(files) {
+            let indexed = match request.as_of.is_none() && follow_one_another(self.table, &mut files) {
+                true => self.indexed(reader.as_ref(), &files).await?,
+                false => None,
+            };
+            plans.push(match indexed {
+                Some(files) => series_plan(&request, Arc::clone(&reader), &files, session, filter)?,
+                None => sorted_plan(&request, files)?,
+            });
+        }
+        Ok(plans)
+    }
+
+    /// Files with their series; `None` unless all have an index.
+    async fn indexed(
+        &self,
+        reader: &dyn ParquetFileReaderFactory,
+        files: &[ScanFile],
+    ) -> Result<Option<Vec<SeriesFile>>> {
+        let indexes = files.iter().map(|file| self.snapshots.series.of(reader, file));
+        let indexes = try_join_all(indexes).await?;
+        let indexed = files.iter().zip(indexes);
+        Ok(indexed.map(|(file, index)| Some(SeriesFile { file: file.clone(), index: index? })).collect())
+    }
+
+    fn request<'a>(
+        &self,
+        session: &dyn Session,
+        projection: &'a [usize],
+        split_points: &'a [String],
+        key_filters: &[Expr],
+    ) -> Result<ScanRequest<'a>> {
+        Ok(ScanRequest {
             table: self.table,
             store: ObjectStoreUrl::parse(STORE_URL)?,
             projection,
             split_points,
             key_filter: self.predicate(session, key_filters)?,
             as_of: as_of(session.config_options())?,
-        };
-        Ok(sorted_plans(&request, files)?)
+        })
     }
 
     /// The table's schema definition.

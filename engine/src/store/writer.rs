@@ -24,6 +24,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::delta::{VERSIONS_SUFFIX, partition_column};
+use super::series::{SeriesIndex, has_series};
 use super::statistics::FileStatistics;
 use super::version::RowComparison;
 use crate::Result;
@@ -118,6 +119,7 @@ pub struct FileEncoder {
     table: &'static Table,
     writer: ArrowWriter<Vec<u8>>,
     statistics: FileStatistics,
+    series: Option<SeriesIndex>,
     partition: Option<String>,
     last: Option<RecordBatch>,
     has_versions: bool,
@@ -134,6 +136,8 @@ impl FileEncoder {
         Ok(Self {
             table,
             statistics: FileStatistics::new(Arc::clone(&schema)),
+            // A landing may hold as many series as rows.
+            series: (effort == Effort::Compaction && has_series(table)).then(SeriesIndex::default),
             writer: ArrowWriter::try_new_with_options(Vec::new(), schema, options)?,
             partition: None,
             last: None,
@@ -152,11 +156,17 @@ impl FileEncoder {
         self.has_versions = self.has_versions || repeats_key(self.table, self.last.as_ref(), rows)?;
         self.last = Some(rows.slice(rows.num_rows() - 1, 1));
         self.statistics.add(rows);
+        if let Some(series) = &mut self.series {
+            series.add(self.table, rows);
+        }
         Ok(self.writer.write(rows)?)
     }
 
     /// The file.
-    pub fn finish(self) -> Result<EncodedFile> {
+    pub fn finish(mut self) -> Result<EncodedFile> {
+        if let Some(series) = &self.series {
+            self.writer.append_key_value_metadata(series.to_metadata()?);
+        }
         Ok(EncodedFile {
             bytes: self.writer.into_inner()?.into(),
             statistics: self.statistics.to_json(),

@@ -3,11 +3,14 @@
 //! String keys of one dictionary page share one view, so where a run ends is
 //! found by comparing 16-byte views, and by strings only where views differ.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, RecordBatch, RunArray, StringViewArray, UInt16DictionaryArray,
+};
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
+use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType, UInt16Type};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
@@ -137,7 +140,7 @@ impl OutletStream {
             if !bounds.is_before(mn) {
                 return Ok(());
             }
-            self.row = run_end(&batch.mn, self.row, batch.ts.len());
+            self.row = batch.mn.run_end(self.row, batch.ts.len());
             self.fill().await?;
         }
         Ok(())
@@ -150,9 +153,9 @@ impl OutletStream {
             if batch.mn.value(self.row) != frame.mn {
                 return Ok(());
             }
-            let outlet_end = run_end(&batch.mn, self.row, batch.ts.len());
+            let outlet_end = batch.mn.run_end(self.row, batch.ts.len());
             while self.row < outlet_end {
-                let series_end = run_end(&batch.factor, self.row, outlet_end);
+                let series_end = batch.factor.run_end(self.row, outlet_end);
                 if usage.of(batch.factor.value(self.row)) != Usage::Unused {
                     batch.append(self.row..series_end, self.table, frame);
                 }
@@ -183,52 +186,130 @@ fn run_end(strings: &StringViewArray, start: usize, limit: usize) -> usize {
     }
 }
 
+/// A sorted key column: a value a row, or a value a run.
+enum Keys {
+    Rows(StringViewArray),
+    Runs(RunArray<Int32Type>, StringViewArray),
+}
+
+impl Keys {
+    fn of(column: &ArrayRef) -> Option<Self> {
+        if let Some(rows) = column.as_string_view_opt() {
+            return Some(Self::Rows(rows.clone()));
+        }
+        let runs = column.as_run_opt::<Int32Type>()?;
+        Some(Self::Runs(runs.clone(), runs.values().as_string_view_opt()?.clone()))
+    }
+
+    fn value(&self, row: usize) -> &str {
+        match self {
+            Self::Rows(rows) => rows.value(row),
+            Self::Runs(runs, values) => values.value(runs.get_physical_index(row)),
+        }
+    }
+
+    /// Where the run of equal values that starts at `start` ends, at most `limit`.
+    fn run_end(&self, start: usize, limit: usize) -> usize {
+        match self {
+            Self::Rows(rows) => run_end(rows, start, limit),
+            Self::Runs(runs, values) => {
+                let ends = runs.run_ends();
+                let first = runs.get_physical_index(start);
+                let later = (first + 1..values.len()).find(|run| values.value(*run) != values.value(first));
+                let last = later.unwrap_or(values.len()) - 1;
+                let end = ends.values().get(last).map_or(limit, |end| *end as usize - ends.offset());
+                end.min(limit)
+            }
+        }
+    }
+}
+
+/// Flag letters: a text a row, or a dictionary of few.
+enum Flags {
+    Rows(StringViewArray),
+    Dictionary(UInt16DictionaryArray),
+}
+
+impl Flags {
+    fn of(column: &ArrayRef) -> Option<Self> {
+        let rows = column.as_string_view_opt().map(|rows| Self::Rows(rows.clone()));
+        rows.or_else(|| Some(Self::Dictionary(column.as_dictionary_opt::<UInt16Type>()?.clone())))
+    }
+
+    /// Appends flag letters, 0 where NULL.
+    fn append(&self, rows: Range<usize>, out: &mut Vec<u8>) {
+        match self {
+            Self::Rows(column) => append_flags(column, rows, out),
+            Self::Dictionary(column) => {
+                let texts = column.values().as_string_opt::<i32>();
+                let letter = |key: &u16| {
+                    let text = texts.filter(|texts| texts.len() > usize::from(*key));
+                    text.and_then(|texts| texts.value(usize::from(*key)).bytes().next()).unwrap_or_default()
+                };
+                // Nearly all rows have the letter of the first.
+                let keys = column.keys();
+                let Some(&first) = keys.values()[rows.clone()].first() else { return };
+                let usual = letter(&first);
+                let start = out.len();
+                let letters = keys.values()[rows.clone()].iter();
+                out.extend(letters.map(|key| if *key == first { usual } else { letter(key) }));
+                if keys.null_count() > 0 {
+                    for row in rows.clone().filter(|row| keys.is_null(*row)) {
+                        out[start + row - rows.start] = 0;
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The columns of one batch. Key columns are never NULL.
 struct Columns {
-    mn: StringViewArray,
-    factor: StringViewArray,
+    mn: Keys,
+    factor: Keys,
     ts: ScalarBuffer<i64>,
     value: Option<Float64Array>,
-    flag: Option<StringViewArray>,
+    flag: Option<Flags>,
     total: Option<Float64Array>,
     converted: Option<Float64Array>,
 }
 
 impl Columns {
     fn of(batch: &RecordBatch) -> Result<Self> {
-        let strings =
-            |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_view_opt().cloned());
+        let keys = |name: &str| batch.column_by_name(name).and_then(Keys::of);
         let floats = |name: &str| {
             batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>().cloned())
         };
         let missing = |name: &str| internal_datafusion_err!("a frame's input lacks column '{name}'");
         let ts = batch.column_by_name("ts").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         Ok(Self {
-            mn: strings("mn").ok_or_else(|| missing("mn"))?,
-            factor: strings("factor").ok_or_else(|| missing("factor"))?,
+            mn: keys("mn").ok_or_else(|| missing("mn"))?,
+            factor: keys("factor").ok_or_else(|| missing("factor"))?,
             ts: ts.ok_or_else(|| missing("ts"))?.values().clone(),
             value: floats("value"),
-            flag: strings("flag"),
+            flag: batch.column_by_name("flag").and_then(Flags::of),
             total: floats("total"),
             converted: floats("converted"),
         })
     }
 
     /// Appends rows of one series to the frame.
-    fn append(&self, rows: std::ops::Range<usize>, table: SeriesTable, frame: &mut OutletFrame) {
+    fn append(&self, rows: Range<usize>, table: SeriesTable, frame: &mut OutletFrame) {
         let out = frame.table_mut(table);
         let start = out.ts.len();
         out.ts.extend_from_slice(&self.ts[rows.clone()]);
         append_floats(self.value.as_ref(), rows.clone(), &mut out.value);
         append_floats(self.total.as_ref(), rows.clone(), &mut out.total);
         append_floats(self.converted.as_ref(), rows.clone(), &mut out.converted);
-        append_flags(self.flag.as_ref(), rows.clone(), &mut out.flag);
+        if let Some(flag) = &self.flag {
+            flag.append(rows.clone(), &mut out.flag);
+        }
         out.note_piece(self.factor.value(rows.start), start..start + rows.len());
     }
 }
 
 /// Appends floats, NaN where NULL; a column that was not read stays empty.
-fn append_floats(column: Option<&Float64Array>, rows: std::ops::Range<usize>, out: &mut Vec<f64>) {
+fn append_floats(column: Option<&Float64Array>, rows: Range<usize>, out: &mut Vec<f64>) {
     let Some(column) = column else { return };
     if column.null_count() == 0 {
         return out.extend_from_slice(&column.values()[rows]);
@@ -238,8 +319,7 @@ fn append_floats(column: Option<&Float64Array>, rows: std::ops::Range<usize>, ou
 
 /// Appends flag letters, 0 where NULL. A view's first four bytes are the
 /// length, the string of up to twelve bytes follows.
-fn append_flags(column: Option<&StringViewArray>, rows: std::ops::Range<usize>, out: &mut Vec<u8>) {
-    let Some(column) = column else { return };
+fn append_flags(column: &StringViewArray, rows: Range<usize>, out: &mut Vec<u8>) {
     let letter = |view: u128| if view as u32 == 0 { 0 } else { (view >> 32) as u8 };
     if column.null_count() == 0 {
         return out.extend(column.views()[rows].iter().map(|view| letter(*view)));

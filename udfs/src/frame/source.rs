@@ -36,6 +36,8 @@ pub struct FrameRequest<'a> {
     pub hours: Range<i64>,
     /// Filters on `mn`; rows that they refuse may come, too.
     pub filters: &'a [Expr],
+    /// What the query asks of the rule; series that it doesn't use may come, too.
+    pub asked: Arc<Asked>,
 }
 
 /// What a rule is given to read.
@@ -206,14 +208,18 @@ impl TableProvider for FrameTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let output = Arc::new(self.schema.project(&projection)?);
-        let asked = Asked::try_new(session, output, filters)?;
+        let asked = Arc::new(Asked::try_new(session, output, filters)?);
         let about_outlets: Vec<Expr> = filters.iter().filter(|f| is_about_outlets(f)).cloned().collect();
         let hours = self.hours(filters);
-        let request =
-            FrameRequest { tables: self.rule.reads(&asked), hours: hours.clone(), filters: &about_outlets };
+        let request = FrameRequest {
+            tables: self.rule.reads(&asked),
+            hours: hours.clone(),
+            filters: &about_outlets,
+            asked: Arc::clone(&asked),
+        };
         let FramePlan { inputs, split_points, registry } = self.source.plan(session, request).await?;
         let rulebook = Arc::new(self.source.rulebook(session)?);
-        let context = RuleContext { registry, rulebook, scope: Scope { hours }, asked: Arc::new(asked) };
+        let context = RuleContext { registry, rulebook, scope: Scope { hours }, asked };
         Ok(Arc::new(FrameExec::try_new(Arc::clone(&self.rule), context, inputs, split_points, projection)?))
     }
 }
