@@ -1,0 +1,317 @@
+"""The store on S3: what it promises on a directory it promises there."""
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+
+import boto3
+import pytest
+
+from conftest import failed, run, write_csv
+from faulty_proxy import Hold, older
+from s3_store import (BUCKET, Moto, S3Store, assert_once, assert_rows, batch, checked, environment, moto,
+                      proxy, s3, send, stored)
+
+COMMIT = r"/tables/hourly/_delta_log/\d{20}\.json$"
+DATA = r"/tables/hourly/.*\.parquet$"
+
+
+def file_of(store, name, frame):
+    return write_csv(frame, store.scratch / name)
+
+
+def ended(process, seconds=60):
+    """The report of a process that must succeed."""
+    out, err = process.communicate(timeout=seconds)
+    assert process.returncode == 0, f"exit {process.returncode}\n{err.decode()}"
+    return json.loads(out.decode().strip().splitlines()[-1])
+
+
+# ---------------------------------------------------------------- the server under the tests
+
+
+def test_server_lets_one_of_many_conditional_puts_through(moto, proxy):
+    """The ground under all that follows: commits rely on If-None-Match."""
+    answers = []
+
+    def put(n):
+        answers.append(send(moto.port, "PUT", f"/{BUCKET}/conditional", body=f"writer {n}",
+                            headers={"If-None-Match": "*"}))
+
+    threads = [threading.Thread(target=put, args=(n,)) for n in range(16)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert sorted(answers) == [200] + [412] * 15
+
+
+# ---------------------------------------------------------------- an ordinary day
+
+
+def test_ingest_sql_compact_vacuum_check_as_on_a_directory(s3, moto, make_store):
+    local = make_store("local")
+    frames = [batch("DAY1"), batch("DAY2"), batch("DAY1").assign(value=0.5)]
+    for n, frame in enumerate(frames):
+        reports = [store.ingest("hourly", file_of(store, f"{n}.csv", frame))
+                   for store in (s3, local)]
+        assert reports[0] == reports[1]
+        assert (reports[0]["read"], reports[0]["landed"]) == (len(frame), len(frame))
+    corrected = [frames[2], frames[1]]
+    assert_rows(s3, *corrected)
+    before = checked(s3)
+    s3.compact()
+    after = checked(s3)
+    assert after["files"] < before["files"], (before, after)
+    # superseded versions are kept beside the table, so no row is lost: 3 frames of 96
+    assert (before["rows"], after["rows"]) == (288, 288)
+    assert len(stored(s3, moto)) == 192 and len(stored(s3, moto, "hourly_superseded")) == 96
+    assert_rows(s3, *corrected)
+    # the files that were merged are still in the log's past, so vacuum keeps them
+    assert json.loads(s3.vacuum().out)["files"] == 0
+    assert_rows(s3, *corrected)
+    for query in ("SELECT count(*) AS n, sum(value) AS s FROM hourly",
+                  "SELECT mn, factor, month, partial_value, valid FROM monthly_valid ORDER BY 1, 2, 3"):
+        assert s3.sql_text(query) == local.sql_text(query)
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_as_of_shows_what_was_known_then(s3, compacted):
+    first = batch("ASOF").assign(received_at="2026-03-01 08:00:00")
+    later = first.assign(value=0.25, received_at="2026-03-02 08:00:00")
+    for n, frame in enumerate((later, first)):
+        s3.ingest("hourly", file_of(s3, f"{n}.csv", frame))
+    if compacted:
+        s3.compact()
+    assert_rows(s3, later)
+    assert_rows(s3, first, as_of="2026-03-01 12:00:00")
+    assert s3.scalar("SELECT count(*) AS n FROM hourly", as_of="2026-03-01 07:59:59") == "0"
+
+
+def test_the_same_file_twice_lands_once(s3, moto):
+    frame = batch("TWICE")
+    path = file_of(s3, "twice.csv", frame)
+    assert s3.ingest("hourly", path)["landed"] == 96
+    again = s3.ingest("hourly", path)
+    assert (again["landed"], again["duplicate"]) == (0, 96)
+    renamed = file_of(s3, "renamed.csv", frame.iloc[::-1])
+    assert s3.ingest("hourly", renamed)["duplicate"] == 96
+    assert_once(s3, moto, frame)
+
+
+def test_vacuum_drops_old_unreferenced_objects_and_only_those(s3, moto, proxy):
+    frame = batch("VACUUM")
+    s3.ingest("hourly", file_of(s3, "vacuum.csv", frame))
+    prefix = s3.path.split("/", 3)[3]
+    left = f"/{BUCKET}/{prefix}/tables/hourly/month=2026-01-01/left-by-a-killed-run.parquet"
+    assert send(moto.port, "PUT", left, body=b"half") == 200
+    assert checked(s3)["orphans"] == 1
+    # it may belong to an ingest that runs now
+    assert json.loads(s3.vacuum().out)["files"] == 0
+    proxy.on("GET", "list-type=2", older(hours=25), times=None)
+    assert json.loads(s3.vacuum().out) == {"files": 1, "bytes": 4}
+    assert send(moto.port, "HEAD", left) == 404
+    assert checked(s3)["orphans"] == 0
+    assert_once(s3, moto, frame)
+
+
+# ---------------------------------------------------------------- two at once
+
+
+def test_two_ingests_of_different_files_at_once_both_land(s3, moto):
+    """Neither table nor prefix is there yet, so creation is raced for too."""
+    frames = {name: batch(name) for name in ("LEFT", "RIGHT")}
+    both = [s3.start_ingest("hourly", *[file_of(s3, f"{name}{n}.csv", frame.iloc[n::4])
+                                        for n in range(4)])
+            for name, frame in frames.items()]
+    for process in both:
+        report = ended(process)
+        assert (report["landed"], report["duplicate"]) == (96, 0)
+    assert_once(s3, moto, *frames.values())
+
+
+def test_two_ingests_of_one_file_at_once_land_it_once(s3, moto):
+    frame = batch("SAME")
+    path = file_of(s3, "same.csv", frame)
+    reports = [ended(process) for process in [s3.start_ingest("hourly", path) for _ in range(2)]]
+    assert sorted(report["landed"] for report in reports) == [0, 96], reports
+    assert sorted(report["duplicate"] for report in reports) == [0, 96], reports
+    assert_once(s3, moto, frame)
+
+
+def held_at(proxy, pattern, process_of):
+    """Starts a process and waits until its next put on the pattern lies in the proxy."""
+    hold = Hold()
+    rule = proxy.on("PUT", pattern, hold)
+    process = process_of()
+    hold.wait()
+    assert rule.hits == 1
+    return process, hold
+
+
+def test_an_ingest_overtaken_at_its_commit_by_another_lands_after_it(s3, moto, proxy):
+    first, slow, fast = batch("FIRST"), batch("SLOW"), batch("FAST")
+    s3.ingest("hourly", file_of(s3, "first.csv", first))
+    path = file_of(s3, "slow.csv", slow)
+    process, hold = held_at(proxy, COMMIT, lambda: s3.start_ingest("hourly", path))
+    try:
+        assert s3.ingest("hourly", file_of(s3, "fast.csv", fast))["landed"] == 96
+    finally:
+        hold.release()
+    report = ended(process)
+    assert (report["landed"], report["duplicate"]) == (96, 0)
+    assert_once(s3, moto, first, slow, fast)
+
+
+def test_an_ingest_overtaken_at_its_commit_by_the_same_file_lands_nothing(s3, moto, proxy):
+    first, same = batch("FIRST"), batch("SAME")
+    s3.ingest("hourly", file_of(s3, "first.csv", first))
+    path = file_of(s3, "same.csv", same)
+    process, hold = held_at(proxy, COMMIT, lambda: s3.start_ingest("hourly", path))
+    try:
+        assert s3.ingest("hourly", path)["landed"] == 96
+    finally:
+        hold.release()
+    report = ended(process)
+    assert (report["landed"], report["duplicate"]) == (0, 96)
+    assert_once(s3, moto, first, same)
+
+
+def test_a_compaction_overtaken_by_an_ingest_keeps_its_rows(s3, moto, proxy):
+    frames = [batch(f"PART{n}") for n in range(3)]
+    for n, frame in enumerate(frames):
+        s3.ingest("hourly", file_of(s3, f"{n}.csv", frame))
+    late = batch("LATE")
+    process, hold = held_at(proxy, COMMIT, lambda: s3.start("compact", "--store", s3.path))
+    try:
+        assert s3.ingest("hourly", file_of(s3, "late.csv", late))["landed"] == 96
+    finally:
+        hold.release()
+    ended(process)
+    assert_once(s3, moto, *frames, late)
+
+
+def test_a_compaction_overtaken_by_another_doubles_nothing(s3, moto, proxy):
+    """With corrections: their older versions move beside the table, once too."""
+    frames = [batch(f"PART{n}") for n in range(3)]
+    for n, frame in enumerate(frames):
+        s3.ingest("hourly", file_of(s3, f"{n}.csv", frame))
+    s3.ingest("hourly", file_of(s3, "corrected.csv", frames[0].assign(value=0.5)))
+    process, hold = held_at(proxy, COMMIT, lambda: s3.start("compact", "--store", s3.path))
+    try:
+        s3.compact()
+    finally:
+        hold.release()
+    ended(process)
+    assert_once(s3, moto, frames[0].assign(value=0.5), *frames[1:])
+    old = stored(s3, moto, "hourly_superseded")
+    assert len(old) == 96 + len(old[old.duplicated(["mn", "factor", "ts"])]), "a version is lost"
+
+
+# ---------------------------------------------------------------- a bad day
+
+
+def test_a_missing_bucket_is_named(s3, tmp_path):
+    path = file_of(s3, "rows.csv", batch("ROWS"))
+    store = S3Store("x", tmp_path / "other")
+    store.path = "s3://no-such-bucket/prefix"
+    for result in (store.try_ingest("hourly", path), store.try_sql("SELECT 1"),
+                   run("compact", "--store", store.path), run("check", "--store", store.path),
+                   run("vacuum", "--store", store.path)):
+        failed(result, naming=["no-such-bucket", "bucket does not exist"])
+
+
+@pytest.fixture
+def guarded(tmp_path, monkeypatch):
+    """A server of its own that knows one key; the key."""
+    server = Moto()
+    try:
+        url = f"http://127.0.0.1:{server.port}"
+        admin = {"endpoint_url": url, "region_name": "us-east-1",
+                 "aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
+        boto3.client("s3", **admin).create_bucket(Bucket=BUCKET)
+        iam = boto3.client("iam", **admin)
+        iam.create_user(UserName="plume")
+        allow = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        iam.put_user_policy(UserName="plume", PolicyName="all", PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [allow]}))
+        key = iam.create_access_key(UserName="plume")["AccessKey"]
+        assert send(server.port, "POST", "/moto-api/reset-auth", body=b"0",
+                    headers={"Content-Type": "text/plain"}) == 200
+
+        def use(key, secret):
+            for name, value in environment(url, key, secret).items():
+                if name.startswith("AWS_"):
+                    monkeypatch.setenv(name, value)
+
+        yield use, key["AccessKeyId"], key["SecretAccessKey"]
+    finally:
+        server.close()
+
+
+def test_wrong_credentials_are_told_and_land_nothing(guarded, tmp_path):
+    use, key, secret = guarded
+    store = S3Store("guarded", tmp_path / "scratch")
+    path = file_of(store, "rows.csv", batch("ROWS"))
+    for wrong, naming in ((("AKIAUNKNOWN", secret), "InvalidAccessKeyId"),
+                          ((key, "not-the-secret"), "SignatureDoesNotMatch")):
+        use(*wrong)
+        for result in (store.try_ingest("hourly", path), store.try_sql("SELECT 1")):
+            text = failed(result, naming=[naming])
+            assert "not-the-secret" not in text and secret not in text
+    # the twin with the right key lands all, so nothing was there
+    use(key, secret)
+    failed(store.try_sql("SELECT 1"), naming=["there is no store"])
+    assert store.ingest("hourly", path)["landed"] == 96
+    assert_rows(store, batch("ROWS"))
+
+
+@contextmanager
+def down_at(proxy, method, pattern, nth):
+    """The endpoint dies at the n-th such request, before the request is done."""
+    death = threading.Thread(target=proxy.down)
+
+    def die(exchange):
+        death.start()
+        exchange.reset()
+
+    rule = proxy.on(method, pattern, die, nth=nth)
+    yield
+    assert rule.hits == 1, "the endpoint never went down"
+    death.join()
+    proxy.clear()
+    proxy.up()
+
+
+@pytest.mark.parametrize("method, pattern, nth, whole_files", [
+    ("PUT", DATA, 1, 0), ("PUT", DATA, 4, 1), ("PUT", COMMIT, 1, 0), ("PUT", COMMIT, 3, 1),
+    ("GET", COMMIT, 6, None)])
+def test_endpoint_down_in_the_middle_of_an_ingest(s3, moto, proxy, method, pattern, nth,
+                                                  whole_files):
+    """Three files, each one commit after the table's own; each has two months, so two puts."""
+    frames = [batch(f"FILE{n}") for n in range(3)]
+    paths = [file_of(s3, f"{n}.csv", frame) for n, frame in enumerate(frames)]
+    with down_at(proxy, method, pattern, nth):
+        start = time.monotonic()
+        # the endpoint is named, so that a wrong address is seen
+        failed(s3.try_ingest("hourly", *paths), naming=["127.0.0.1", str(proxy.port)])
+        assert time.monotonic() - start < 60, "that is no answer for somebody who waits"
+    there = stored(s3, moto)
+    landed = [frame for frame in frames if there["mn"].isin(frame["mn"]).any()]
+    assert whole_files in (None, len(landed))
+    assert_once(s3, moto, *landed)
+    report = s3.ingest("hourly", *paths)
+    assert (report["landed"], report["duplicate"]) == (96 * (3 - len(landed)), 96 * len(landed))
+    assert_once(s3, moto, *frames)
+
+
+def test_endpoint_down_in_the_middle_of_a_compaction(s3, moto, proxy):
+    frames = [batch(f"FILE{n}") for n in range(3)]
+    for n, frame in enumerate(frames):
+        s3.ingest("hourly", file_of(s3, f"{n}.csv", frame))
+    with down_at(proxy, "PUT", COMMIT, 1):
+        failed(run("compact", "--store", s3.path), naming=["127.0.0.1"])
+    assert_once(s3, moto, *frames)
+    before = checked(s3)["files"]
+    s3.compact()
+    assert checked(s3)["files"] < before
+    assert_once(s3, moto, *frames)
