@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pandas as pd
 import pytest
 from deltalake import DeltaTable
@@ -55,6 +56,10 @@ class S3Store(Store):
         self.scratch = Path(scratch)
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._n = 0
+
+    @property
+    def prefix(self):
+        return self.path.split("/", 3)[3]
 
     def start(self, *args):
         """Runs beside us; `ended` waits for it."""
@@ -107,7 +112,8 @@ def send(port, method, path, body=None, headers=()):
     """One request under a signature that moto doesn't look at; the status."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request(method, path, body=body, headers={"Authorization": ANYBODY} | dict(headers))
+        connection.request(method, path, body=body,
+                           headers={"Authorization": ANYBODY} | dict(headers))
         answer = connection.getresponse()
         answer.read()
         return answer.status
@@ -116,6 +122,17 @@ def send(port, method, path, body=None, headers=()):
 
 
 # ---------------------------------------------------------------- rows
+
+
+def objects(moto, prefix=None):
+    """A client past the proxy, and the keys below a prefix."""
+    client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{moto.port}",
+                          region_name="us-east-1", aws_access_key_id="test",
+                          aws_secret_access_key="test")
+    if prefix is None:
+        return client, []
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return client, [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
 def batch(name, hours=48, outlets=2, start="2026-01-31", factor="a21026"):
