@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from deltalake import DeltaTable
 
-from conftest import Store, command, long_rows, ok, run
+from conftest import Result, Store, command, long_rows, ok, run
 from faulty_proxy import FaultyProxy
 
 HERE = Path(__file__).resolve().parent
@@ -57,20 +57,27 @@ class S3Store(Store):
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._n = 0
 
+    def vacuum(self):
+        return ok(run("vacuum", "--store", self.path))
+
     @property
     def prefix(self):
         return self.path.split("/", 3)[3]
 
-    def start(self, *args):
-        """Runs beside us; `ended` waits for it."""
+    def start(self, *args, url=None):
+        """Runs beside us, on another endpoint where one is given."""
         return subprocess.Popen(command(*args), stdin=subprocess.DEVNULL,
+                                env=environment(url) if url else None,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def start_ingest(self, table, *paths):
-        return self.start("ingest", "--store", self.path, "--table", table, *paths)
+    def start_ingest(self, table, *paths, url=None):
+        return self.start("ingest", "--store", self.path, "--table", table, *paths, url=url)
 
-    def vacuum(self):
-        return ok(run("vacuum", "--store", self.path))
+
+def result_of(process, seconds=240):
+    """Waits for a started process; what it said."""
+    out, err = process.communicate(timeout=seconds)
+    return Result(process.args[1:], process.returncode, out.decode(), err.decode())
 
 
 @pytest.fixture(scope="session")

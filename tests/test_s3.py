@@ -2,16 +2,15 @@
 
 import json
 import threading
-import time
-from contextlib import contextmanager
+from contextlib import ExitStack
 
 import boto3
 import pytest
 
 from conftest import failed, run, write_csv
-from faulty_proxy import Hold, older
+from faulty_proxy import FaultyProxy, Hold, older
 from s3_store import (BUCKET, Moto, S3Store, assert_once, assert_rows, batch, checked,
-                      environment, moto, proxy, s3, send, stored)
+                      environment, moto, proxy, result_of, s3, send, stored)
 
 COMMIT = r"/tables/hourly/_delta_log/\d{20}\.json$"
 DATA = r"/tables/hourly/.*\.parquet$"
@@ -264,53 +263,52 @@ def test_wrong_credentials_are_told_and_land_nothing(guarded, tmp_path):
     assert_rows(store, batch("ROWS"))
 
 
-@contextmanager
-def down_at(proxy, method, pattern, nth):
+def dies_at(proxy, method, pattern, nth):
     """The endpoint dies at the n-th such request, before the request is done."""
-    death = threading.Thread(target=proxy.down)
-
     def die(exchange):
-        death.start()
+        threading.Thread(target=proxy.down).start()
         exchange.reset()
 
-    rule = proxy.on(method, pattern, die, nth=nth)
-    yield
-    assert rule.hits == 1, "the endpoint never went down"
-    death.join()
-    proxy.clear()
-    proxy.up()
+    return proxy.on(method, pattern, die, nth=nth)
 
 
-@pytest.mark.parametrize("method, pattern, nth, whole_files", [
-    ("PUT", DATA, 1, 0), ("PUT", DATA, 4, 1), ("PUT", COMMIT, 1, 0), ("PUT", COMMIT, 3, 1),
-    ("GET", COMMIT, 6, None)])
-def test_endpoint_down_in_the_middle_of_an_ingest(s3, moto, proxy, method, pattern, nth,
-                                                  whole_files):
-    """Three files, each one commit after the table's own; each has two months, so two puts."""
+# Three files in one command, each one commit after the table's own; each has two months, so two
+# puts. (What dies, and how many files were committed before.)
+DEATHS = {"second-file": ("PUT", DATA, 4, 1), "creation": ("PUT", COMMIT, 1, 0),
+          "second-commit": ("PUT", COMMIT, 3, 1)}
+
+
+def test_endpoint_down_in_the_middle_of_ingests_and_a_compaction(moto, proxy, tmp_path):
+    """All at once, each on an endpoint of its own: object_store tries again for seconds to a
+    minute, as chance has it, before it gives up."""
     frames = [batch(f"FILE{n}") for n in range(3)]
-    paths = [file_of(s3, f"{n}.csv", frame) for n, frame in enumerate(frames)]
-    with down_at(proxy, method, pattern, nth):
-        start = time.monotonic()
+    paths = [write_csv(frame, tmp_path / f"{n}.csv") for n, frame in enumerate(frames)]
+    compacted = S3Store("down-compact", tmp_path / "scratch")
+    for path in paths:
+        compacted.ingest("hourly", path)
+    runs = []
+    with ExitStack() as stack:
+        for name, (*request, whole_files) in DEATHS.items():
+            store = S3Store(f"down-{name}", tmp_path / "scratch")
+            own = stack.enter_context(FaultyProxy(moto.port))
+            rule = dies_at(own, *request)
+            runs.append((store, own, rule, whole_files,
+                         store.start_ingest("hourly", *paths, url=own.url)))
+        own = stack.enter_context(FaultyProxy(moto.port))
+        rule = dies_at(own, "PUT", COMMIT, 1)
+        runs.append((compacted, own, rule, 3,
+                     compacted.start("compact", "--store", compacted.path, url=own.url)))
         # the endpoint is named, so that a wrong address is seen
-        failed(s3.try_ingest("hourly", *paths), naming=["127.0.0.1", str(proxy.port)])
-        assert time.monotonic() - start < 60, "that is no answer for somebody who waits"
-    there = stored(s3, moto)
-    landed = [frame for frame in frames if there["mn"].isin(frame["mn"]).any()]
-    assert whole_files in (None, len(landed))
-    assert_once(s3, moto, *landed)
-    report = s3.ingest("hourly", *paths)
-    assert (report["landed"], report["duplicate"]) == (96 * (3 - len(landed)), 96 * len(landed))
-    assert_once(s3, moto, *frames)
-
-
-def test_endpoint_down_in_the_middle_of_a_compaction(s3, moto, proxy):
-    frames = [batch(f"FILE{n}") for n in range(3)]
-    for n, frame in enumerate(frames):
-        s3.ingest("hourly", file_of(s3, f"{n}.csv", frame))
-    with down_at(proxy, "PUT", COMMIT, 1):
-        failed(run("compact", "--store", s3.path), naming=["127.0.0.1"])
-    assert_once(s3, moto, *frames)
-    before = checked(s3)["files"]
-    s3.compact()
-    assert checked(s3)["files"] < before
-    assert_once(s3, moto, *frames)
+        for store, own, rule, _, process in runs:
+            failed(result_of(process), naming=["127.0.0.1", str(own.port)])
+            assert rule.hits == 1, f"the endpoint of {store.path} never went down"
+    for store, _, _, whole_files, _ in runs:
+        assert_once(store, moto, *frames[:whole_files])
+        report = store.ingest("hourly", *paths)
+        there = 96 * whole_files
+        assert (report["landed"], report["duplicate"]) == (288 - there, there)
+        assert_once(store, moto, *frames)
+    before = checked(compacted)["files"]
+    compacted.compact()
+    assert checked(compacted)["files"] < before
+    assert_once(compacted, moto, *frames)
