@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from conftest import Store, failed, report_of, run, write_csv
-from faulty_proxy import (FaultyProxy, Hold, cut, done_after_the_client_left, done_but_500, done_but_silent,
-                          lost, older, refused, silent, status)
+from faulty_proxy import (FaultyProxy, Hold, cut, done_after_the_client_left, done_but_500,
+                          done_but_silent, lost, older, refused, silent, status)
 from s3_store import (BUCKET, S3Store, assert_once, assert_rows, batch, checked, moto, objects,
                       proxy, result_of, s3, stored)
 
