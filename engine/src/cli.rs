@@ -190,11 +190,17 @@ async fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Demo { store } => demo::run(store.as_deref()).await,
         Command::Generate(args) => generate(&args),
-        Command::Ingest(args) => ingest::run(args).await,
-        Command::Sql(args) => sql(args).await,
-        Command::Compact(args) => run_compact(&args.store).await,
-        Command::Vacuum(args) => run_vacuum(&args.store).await,
-        Command::Check(args) => run_check(&args.store).await,
+        Command::Ingest(args) => {
+            let store = args.store.clone();
+            ingest::run(args).await.map_err(|error| error.in_store(&store))
+        }
+        Command::Sql(args) => {
+            let store = args.store.clone();
+            sql(args).await.map_err(|error| error.in_store(&store))
+        }
+        Command::Compact(args) => run_compact(&args.store).await.map_err(|error| error.in_store(&args.store)),
+        Command::Vacuum(args) => run_vacuum(&args.store).await.map_err(|error| error.in_store(&args.store)),
+        Command::Check(args) => run_check(&args.store).await.map_err(|error| error.in_store(&args.store)),
         Command::Dictionary { format } => {
             let entries = plume_sql::entries();
             let text = match format {

@@ -60,6 +60,14 @@ pub enum Error {
     /// `plume check` found something.
     #[error("{0} problems found in the store")]
     Unsound(usize),
+    /// The log or the objects of a store.
+    #[error("store {address}: {source}{}", if is_full(source) { "; make room and run the command again" } else { "" })]
+    Store {
+        /// The store's address.
+        address: String,
+        /// What went wrong there.
+        source: Box<Error>,
+    },
     /// A setting or argument is wrong.
     #[error("{0}")]
     Usage(String),
@@ -87,6 +95,31 @@ pub enum Error {
     /// A task was stopped.
     #[error("a task of the engine stopped: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// Names the store where its log or objects failed.
+    pub fn in_store(self, address: &str) -> Self {
+        match self {
+            Self::Delta(_) | Self::Storage(_) => {
+                Self::Store { address: address.to_owned(), source: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Whether a disk without room is the cause.
+fn is_full(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The result of the engine.

@@ -11,6 +11,7 @@
 //! | [`location`] | addresses and their object stores |
 //! | [`delta`] | the table log: create, open, commit, live files |
 //! | [`writer`] | sorted Parquet files |
+//! | `staged` | half-written files of a killed process |
 //! | `statistics` | what the log tells of a file |
 //! | [`version`] | the version in force: the rule, and the merge that applies it |
 //! | [`scan`] | plans over live files: pruned, cut at outlets, order declared |
@@ -26,6 +27,7 @@ pub mod location;
 pub mod scan;
 pub mod series;
 pub mod series_scan;
+mod staged;
 mod statistics;
 pub mod table;
 pub mod upkeep;

@@ -1,5 +1,6 @@
 //! `plume demo`: a small province from nothing to answers.
 
+use std::io::Write;
 use std::time::Instant;
 
 use plume_datasets::province::{Interval, ProvinceRequest};
@@ -75,10 +76,12 @@ async fn show(store: Option<&str>, scratch: &std::path::Path) -> Result<()> {
         planted: true,
     };
     let rows = province_files::write(&request, &files)?;
-    println!(
+    let mut out = std::io::stdout();
+    writeln!(
+        out,
         "A province of {OUTLETS} outlets, {FROM} to {TO}: {rows} rows, made in {:.1?}.",
         begun.elapsed()
-    );
+    )?;
     let session =
         Session::new(Store::at(&address)?, PlumeOptions::default(), &SessionLimits::default()).await?;
     let begun = Instant::now();
@@ -93,15 +96,15 @@ async fn show(store: Option<&str>, scratch: &std::path::Path) -> Result<()> {
         landed += ingest(&session, &request, &Bar::new()).await?.counts.landed;
     }
     compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await?;
-    println!("Landed {landed} rows in {address} and compacted them in {:.1?}.", begun.elapsed());
+    writeln!(out, "Landed {landed} rows in {address} and compacted them in {:.1?}.", begun.elapsed())?;
     for (question, sql) in QUESTIONS {
-        println!("\n{question}");
+        writeln!(out, "\n{question}")?;
         let begun = Instant::now();
         output::write(session.sql(sql).await?, OutputFormat::Table, None).await?;
-        println!("{:.0?}", begun.elapsed());
+        writeln!(out, "{:.0?}", begun.elapsed())?;
     }
     if store.is_some() {
-        println!("\nAsk more: plume sql --store {address}");
+        writeln!(out, "\nAsk more: plume sql --store {address}")?;
     }
     Ok(())
 }

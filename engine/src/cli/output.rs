@@ -15,7 +15,7 @@ use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,10 +44,13 @@ pub(super) async fn write(frame: DataFrame, format: OutputFormat, path: Option<&
         Ok(std::fs::rename(&partial, path)?)
     };
     let written: Result<()> = written.await;
-    if written.is_err() {
+    written.map_err(|error| {
         let _ = std::fs::remove_file(&partial);
-    }
-    written
+        match error {
+            Error::Io(error) => Error::Input { path: path.display().to_string(), reason: error.to_string() },
+            error => error,
+        }
+    })
 }
 
 async fn write_to(frame: DataFrame, format: OutputFormat, out: Box<dyn Write + Send>) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! Versions in force go into new files, cut at outlets; superseded versions go
 //! to the companion table, which is committed first: a kill in between leaves
-//! rows in both, which changes no answer and is undone by the next compaction.
+//! rows in both, which changes no answer, and the next compaction of the same
+//! files doesn't move them again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -94,7 +94,7 @@ impl SeriesIndex {
 
     /// As the footer holds it; `None` where it doesn't. Outlets and factors stand
     /// in the order of their bytes, which is the order of the rows.
-    fn of_metadata(metadata: &[KeyValue]) -> serde_json::Result<Option<Self>> {
+    pub(super) fn of_metadata(metadata: &[KeyValue]) -> serde_json::Result<Option<Self>> {
         let Some(json) =
             metadata.iter().find(|entry| entry.key == METADATA_KEY).and_then(|e| e.value.as_ref())
         else {

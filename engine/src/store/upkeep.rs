@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use super::Store;
 use super::delta::{DeltaLog, LiveFile};
+use super::series::{SeriesIndex, has_series};
+use super::staged::staged_files;
 use super::version::RowComparison;
 use crate::{Error, Result};
 
@@ -22,7 +24,7 @@ pub struct Checked {
     pub files: usize,
     /// Rows read.
     pub rows: u64,
-    /// Files that no commit refers to; `vacuum` drops them.
+    /// Files that no commit refers to, whole or half-written; `vacuum` drops them.
     pub orphans: usize,
     /// What is wrong, one a line.
     pub problems: Vec<String>,
@@ -46,6 +48,7 @@ pub async fn check(store: &Store, progress: &dyn Fn(&str)) -> Result<Checked> {
                 }
             }
             checked.orphans += log.orphans().await?.len();
+            checked.orphans += staged_files(store.location().table_url(log.name())?).await?.len();
         }
     }
     Ok(checked)
@@ -64,7 +67,12 @@ fn check_rows(table: &'static Table, file: &LiveFile, bytes: bytes::Bytes) -> Re
         return Err(wrong(format!("{} bytes where the log says {}", bytes.len(), file.size)));
     }
     let options = ArrowReaderOptions::new().with_schema(table.arrow_schema());
-    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?.build()?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)?;
+    let told = builder.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    let told =
+        SeriesIndex::of_metadata(&told).map_err(|error| wrong(format!("its series index: {error}")))?;
+    let reader = builder.build()?;
+    let mut series = SeriesIndex::default();
     let mut rows = 0;
     let mut last: Option<RecordBatch> = None;
     for batch in reader {
@@ -86,7 +94,13 @@ fn check_rows(table: &'static Table, file: &LiveFile, bytes: bytes::Bytes) -> Re
             return Err(wrong(format!("row {} is out of order", rows + row as u64)));
         }
         rows += batch.num_rows() as u64;
+        if has_series(table) {
+            series.add(table, &batch);
+        }
         last = Some(batch.slice(batch.num_rows() - 1, 1));
+    }
+    if told.is_some_and(|told| told != series) {
+        return Err(wrong("its series index doesn't tell the series of its rows".to_owned()));
     }
     if rows != file.rows {
         return Err(wrong(format!("{rows} rows where the log says {}", file.rows)));
@@ -114,6 +128,13 @@ pub async fn vacuum(store: &Store, written_before: DateTime<Utc>) -> Result<Vacu
                     log.objects().delete(&orphan.location).await?;
                     vacuumed.files += 1;
                     vacuumed.bytes += orphan.size;
+                }
+            }
+            for staged in staged_files(store.location().table_url(log.name())?).await? {
+                if DateTime::<Utc>::from(staged.modified) < written_before {
+                    std::fs::remove_file(&staged.path)?;
+                    vacuumed.files += 1;
+                    vacuumed.bytes += staged.bytes;
                 }
             }
         }

@@ -258,6 +258,8 @@ struct Columns {
     flag: Option<Vec<u8>>,
     total: Option<Float64Array>,
     converted: Option<Float64Array>,
+    value_min: Option<Float64Array>,
+    value_max: Option<Float64Array>,
 }
 
 impl Columns {
@@ -276,6 +278,8 @@ impl Columns {
             flag: batch.column_by_name("flag").and_then(flag_letters),
             total: floats("total"),
             converted: floats("converted"),
+            value_min: floats("value_min"),
+            value_max: floats("value_max"),
         })
     }
 
@@ -287,6 +291,8 @@ impl Columns {
         append_floats(self.value.as_ref(), rows.clone(), &mut out.value);
         append_floats(self.total.as_ref(), rows.clone(), &mut out.total);
         append_floats(self.converted.as_ref(), rows.clone(), &mut out.converted);
+        append_floats(self.value_min.as_ref(), rows.clone(), &mut out.value_min);
+        append_floats(self.value_max.as_ref(), rows.clone(), &mut out.value_max);
         if let Some(flag) = &self.flag {
             out.flag.extend_from_slice(&flag[rows.clone()]);
         }

@@ -43,6 +43,10 @@ pub struct TableRows {
     pub total: Vec<f64>,
     /// Converted value as sent, NaN where NULL.
     pub converted: Vec<f64>,
+    /// Least value in the interval, NaN where NULL.
+    pub value_min: Vec<f64>,
+    /// Greatest value in the interval, NaN where NULL.
+    pub value_max: Vec<f64>,
 }
 
 /// Where the rows of one factor lie: pieces in time order, one a file run.
@@ -63,6 +67,8 @@ impl TableRows {
         self.flag.clear();
         self.total.clear();
         self.converted.clear();
+        self.value_min.clear();
+        self.value_max.clear();
     }
 
     /// The series present.
@@ -110,9 +116,9 @@ impl TableRows {
 
     /// Bytes held.
     pub fn memory_size(&self) -> usize {
-        self.ts.capacity() * 8
-            + self.flag.capacity()
-            + (self.value.capacity() + self.total.capacity() + self.converted.capacity()) * 8
+        let floats =
+            [&self.value, &self.total, &self.converted, &self.value_min, &self.value_max].map(Vec::capacity);
+        self.flag.capacity() + (self.ts.capacity() + floats.iter().sum::<usize>()) * 8
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Due hours: a registered outlet's from its `since` (or the series' first row)
 //! to its `until` (or the last hour any outlet sent); another's from the
-//! series' first to its last row.
+//! series' first to its last row. Rows received beside them count, too.
 
 use std::ops::Range;
 
@@ -77,14 +77,14 @@ impl SettledOutlet {
         let facts = registry.outlet(&frame.mn);
         self.spare.extend(self.series.drain(..).map(|series| series.hours));
         let due = due_hours(frame, facts, registry.horizon, &mut self.usage);
-        let first = due.iter().map(|due| due.hours.start).min().unwrap_or_default();
-        let end = due.iter().map(|due| due.hours.end).max().unwrap_or_default();
+        let first = due.iter().map(|due| due.grid.start).min().unwrap_or_default();
+        let end = due.iter().map(|due| due.grid.end).max().unwrap_or_default();
         self.grid = first.max(scope.hours.start)..end.min(scope.hours.end);
         if self.grid.is_empty() {
             self.grid = 0..0;
             return;
         }
-        for Due { factor, medium, asked, hours: due } in due {
+        for Due { factor, medium, asked, hours: due, .. } in due {
             let mut hours = self.spare.pop().unwrap_or_default();
             hours.reset(&self.grid, &due);
             settle_series(&mut hours, frame, &factor, medium, facts, rules);
@@ -218,12 +218,15 @@ pub struct Converted {
     pub sent: Vec<bool>,
 }
 
-/// A factor of an outlet and the hours in which it is due.
+/// A factor of an outlet and its hours.
 struct Due {
     factor: String,
     medium: Medium,
     asked: bool,
+    /// The hours in which it is due.
     hours: Range<i64>,
+    /// These and all from its first to its last row.
+    grid: Range<i64>,
 }
 
 /// The factors of an outlet that have a medium and that the query uses.
@@ -247,31 +250,39 @@ fn due_hours(
                 Usage::Unused => return None,
                 usage => usage == Usage::Asked,
             };
-            let hours = due_of(frame, factor, facts, horizon)?;
-            Some(Due { factor: factor.to_owned(), medium, asked, hours })
+            let received = received_hours(frame, factor);
+            let hours = due_of(factor, received.as_ref(), facts, horizon);
+            let grid = hull(hours.iter().chain(&received).cloned())?;
+            Some(Due { factor: factor.to_owned(), medium, asked, hours: hours.unwrap_or(0..0), grid })
         })
         .collect()
 }
 
+/// The hours from the first to the last row of a factor.
+fn received_hours(frame: &OutletFrame, factor: &str) -> Option<Range<i64>> {
+    hull(SeriesTable::ALL.iter().filter_map(|table| {
+        let rows = frame.table(*table);
+        let (first, last) = rows.extent(rows.of(factor)?)?;
+        let covered = if *table == SeriesTable::Daily { 24 } else { 1 };
+        Some(hour_of(first)..hour_of(last) + covered)
+    }))
+}
+
+/// The hours from the first to the last of ranges.
+fn hull(ranges: impl Iterator<Item = Range<i64>>) -> Option<Range<i64>> {
+    ranges.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+}
+
 /// The hours in which a factor is due; `None` where nothing ever was.
 fn due_of(
-    frame: &OutletFrame,
     factor: &str,
+    received: Option<&Range<i64>>,
     facts: Option<&OutletFacts>,
     horizon: i64,
 ) -> Option<Range<i64>> {
-    let extent = SeriesTable::ALL
-        .iter()
-        .filter_map(|table| {
-            let rows = frame.table(*table);
-            let (first, last) = rows.extent(rows.of(factor)?)?;
-            let covered = if *table == SeriesTable::Daily { 24 } else { 1 };
-            Some(hour_of(first)..hour_of(last) + covered)
-        })
-        .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
-    let Some(due) = facts.and_then(|facts| facts.due(factor)) else { return extent };
+    let Some(due) = facts.and_then(|facts| facts.due(factor)) else { return received.cloned() };
     let due = hours_within(&due);
-    let start = if due.start == i64::MIN { extent.map_or(horizon, |extent| extent.start) } else { due.start };
+    let start = if due.start == i64::MIN { received.map_or(horizon, |hours| hours.start) } else { due.start };
     let due = start..due.end.min(horizon);
     (!due.is_empty()).then_some(due)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
-use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err, not_impl_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
@@ -86,7 +86,13 @@ impl<R: MeanRule<N>, const N: usize> AggregateUDFImpl for MeanFunction<R, N> {
         Ok(R::STATE.iter().map(field).collect())
     }
 
-    fn accumulator(&self, _: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        if args.is_distinct {
+            return not_impl_err!(
+                "{}(DISTINCT …) would drop equal values of different times; select distinct rows first",
+                self.name
+            );
+        }
         Ok(Box::new(RowAccumulator { rule: self.rule.clone(), state: R::EMPTY }))
     }
 

@@ -2,7 +2,7 @@
 //! 25 of them, in February 23 (Guide 15(4) `seed`).
 //!
 //! A NULL value is an invalid day. `day` tells the month; a group that mixes
-//! months is an error, not a mean.
+//! months is an error, not a mean. A day that comes again counts as one day.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type};
@@ -15,38 +15,42 @@ use super::ValidityRules;
 use super::mean_function::{MeanFunction, MeanRule, float};
 use crate::time::{date_of, first_day_of_month, month_of};
 
-/// Sum and count of valid days, least and greatest month.
-type State = [f64; 4];
+/// Sum and count of valid days' values, least and greatest month, and a bit for each
+/// valid day of the month: 31 bits, which a float holds exactly.
+type State = [f64; 5];
 
 #[derive(Debug, Clone)]
 struct ValidMonthMean {
     rules: ValidityRules,
 }
 
-impl MeanRule<4> for ValidMonthMean {
-    const EMPTY: State = [0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY];
-    const STATE: [&'static str; 4] = ["sum", "count", "first_month", "last_month"];
+impl MeanRule<5> for ValidMonthMean {
+    const EMPTY: State = [0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY, 0.0];
+    const STATE: [&'static str; 5] = ["sum", "count", "first_month", "last_month", "days"];
 
     fn each_row(&self, arguments: &[ArrayRef], add: &mut dyn FnMut(usize, State)) -> Result<()> {
         let [values, days] = arguments else { return Ok(()) };
         let days = days.as_primitive::<Date32Type>();
         for row in (0..values.len()).filter(|row| days.is_valid(*row)) {
-            let month = month_of(days.value(row).into()) as f64;
-            let (sum, count) = float(values, row).map_or((0.0, 0.0), |value| (value, 1.0));
-            add(row, [sum, count, month, month]);
+            let day = i64::from(days.value(row));
+            let month = month_of(day);
+            let bit = f64::from(1_u32 << (day - first_day_of_month(month)));
+            let (sum, count, bit) = float(values, row).map_or((0.0, 0.0, 0.0), |value| (value, 1.0, bit));
+            add(row, [sum, count, month as f64, month as f64, bit]);
         }
         Ok(())
     }
 
     fn merge(&self, state: &mut State, other: &State) {
-        let [sum, count, first, last] = state;
+        let [sum, count, first, last, days] = state;
         *sum += other[0];
         *count += other[1];
         *first = first.min(other[2]);
         *last = last.max(other[3]);
+        *days = f64::from(*days as u32 | other[4] as u32);
     }
 
-    fn finish(&self, [sum, count, first, last]: &State) -> Result<Option<f64>> {
+    fn finish(&self, [sum, count, first, last, days]: &State) -> Result<Option<f64>> {
         if *count == 0.0 {
             return Ok(None);
         }
@@ -59,7 +63,7 @@ impl MeanRule<4> for ValidMonthMean {
             );
         }
         let required = self.rules.required_days(Medium::Air, *first as i64, 0);
-        Ok((*count >= f64::from(required)).then(|| sum / count))
+        Ok(((*days as u32).count_ones() >= required).then(|| sum / count))
     }
 }
 
@@ -105,6 +109,13 @@ mod tests {
         assert_eq!(agreed(&rule(), &columns(31, 23)), Some(11.0));
         assert_eq!(agreed(&rule(), &columns(31, 22)), None);
         assert_eq!(agreed(&rule(), &columns(0, 0)), None);
+    }
+
+    #[test]
+    fn a_day_that_comes_again_is_one_day() {
+        let values = Float64Array::from(vec![1.0; 25]);
+        let days = Date32Array::from(vec![4; 25]);
+        assert_eq!(agreed(&rule(), &[Arc::new(values), Arc::new(days)]), None);
     }
 
     #[test]

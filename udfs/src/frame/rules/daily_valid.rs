@@ -50,6 +50,9 @@ pub(super) fn day_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)
         hourly.push("converted");
         daily.push("converted");
     }
+    if asked.column("value_min") || asked.column("value_max") {
+        daily.extend(["value_min", "value_max"]);
+    }
     vec![
         (SeriesTable::Hourly, hourly),
         (SeriesTable::Minute, vec!["value", "flag"]),
@@ -112,11 +115,11 @@ impl SeriesDays {
         }
         self.reported.clear();
         self.reported.resize(self.days.len(), false);
-        self.take_reported(frame, factor);
+        self.take_reported(frame, factor, mean);
     }
 
     /// Takes the reported day where no hour came.
-    fn take_reported(&mut self, frame: &OutletFrame, factor: &str) {
+    fn take_reported(&mut self, frame: &OutletFrame, factor: &str, mean: DayMean) {
         let rows = frame.table(SeriesTable::Daily);
         let Some(series) = rows.of(factor) else { return };
         for row in series.pieces.iter().flat_map(Clone::clone) {
@@ -131,7 +134,15 @@ impl SeriesDays {
             if rows.flag[row] != NORMAL || value.is_nan() {
                 continue;
             }
-            *day = Day { partial_value: value, value_min: value, value_max: value, valid: true, ..*day };
+            let sent = |column: &[f64]| column.get(row).copied().filter(|value| !value.is_nan());
+            let (value_min, value_max) = (sent(&rows.value_min), sent(&rows.value_max));
+            *day = Day {
+                partial_value: if mean == DayMean::Extremes { f64::NAN } else { value },
+                value_min: value_min.unwrap_or(value),
+                value_max: value_max.unwrap_or(value),
+                valid: true,
+                ..*day
+            };
             if let (Some(own), Some(sent)) = (self.converted.get_mut(position), rows.converted.get(row)) {
                 *own = *sent;
             }
