@@ -227,8 +227,3 @@ fn properties(table: &Table, effort: Effort) -> Result<WriterProperties> {
     }
     Ok(builder.build())
 }
-
-/// A column of one time stamp.
-pub fn constant_timestamp(ts: i64, rows: usize) -> ArrayRef {
-    Arc::new(arrow::array::TimestampMicrosecondArray::from_value(ts, rows))
-}
