@@ -21,6 +21,8 @@ use crate::Result;
 
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
+/// Bytes of a batch: a column of text holds less than 2 GiB.
+const BATCH_BYTES: u64 = 1 << 26;
 /// Bytes of a record at most; a longer one is a reject, not a row.
 const RECORD_LIMIT: usize = 1 << 20;
 
@@ -42,7 +44,8 @@ pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
     batch.raw.warnings = warnings;
     while read(&mut record)? {
         batch.push(&record);
-        if batch.len() >= BATCH_ROWS && !sink.give(batch.take()?) {
+        let is_full = batch.len() >= BATCH_ROWS || batch.raw.bytes >= BATCH_BYTES;
+        if is_full && !sink.give(batch.take()?) {
             return Ok(());
         }
     }
@@ -127,7 +130,9 @@ impl<'a> Batch<'a> {
     }
 
     fn push(&mut self, record: &ByteRecord) {
-        let position = record.position().map_or(0, csv::Position::line);
+        // Lines are counted at LF; where only CR ends them, each record is one.
+        let position =
+            record.position().map_or(0, |at| if at.line() == 1 { 1 + at.record() } else { at.line() });
         let position = format!("{}:{position}", self.request.path.display());
         self.raw.bytes += record.as_slice().len() as u64 + record.len() as u64;
         let reason = if record.as_slice().len() > RECORD_LIMIT {

@@ -234,3 +234,37 @@ fn a_header_with_a_name_twice_or_without_names_ends_well() {
         block_on(check_any_bytes("hourly", Format::Csv, text.as_bytes(), &Map::default())).unwrap();
     }
 }
+
+#[test]
+fn a_reject_tells_its_line_whatever_ends_the_lines() {
+    for end in ["\n", "\r\n", "\r"] {
+        let lines =
+            ["mn,factor,ts,value", "A,a21026,2025-03-09,x", "A,a21026,2025-03-09,1", "A,a21026,noon,1", ""];
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, lines.join(end)).unwrap();
+        let positions = block_on(async {
+            let session = session("memory://").await;
+            try_land(&session, "hourly", Format::Csv, &path, &Map::default()).await.unwrap();
+            rows_of(&session, "SELECT position FROM rejects ORDER BY position").await.concat()
+        });
+        let due = [2, 4].map(|line| format!("{}:{line}", path.display()));
+        assert_eq!(positions, due, "{end:?}");
+    }
+}
+
+/// A file sent tomorrow under today's name keeps today's rejects: both stand in the table.
+#[test]
+fn rejects_of_files_of_one_name_all_stand() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let rejects = block_on(async {
+        let session = session("memory://").await;
+        for value in ["x", "y"] {
+            std::fs::write(&path, format!("mn,factor,ts,value\nA,a21026,2025-03-09,{value}\n")).unwrap();
+            try_land(&session, "hourly", Format::Csv, &path, &Map::default()).await.unwrap();
+        }
+        rows_of(&session, "SELECT reason FROM rejects ORDER BY reason").await.concat()
+    });
+    assert_eq!(rejects, ["value 'x' is no number", "value 'y' is no number"]);
+}
