@@ -41,6 +41,7 @@ pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
     let warnings = request.check_columns(&names)?;
     let used: Vec<usize> = (0..names.len()).filter(|i| request.map.uses(&names[*i], request.table)).collect();
     let mut batch = Batch::new(request, &names, &used, &text);
+    batch.line_end = LineEnd::of(&request.path)?;
     batch.raw.warnings = warnings;
     while read(&mut record)? {
         batch.push(&record);
@@ -108,12 +109,46 @@ fn is_encoded_in(path: &Path, encoding: &'static Encoding) -> std::io::Result<bo
     }
 }
 
+/// What ends the lines of a file, as its first shows.
+#[derive(Debug, Clone, Copy)]
+enum LineEnd {
+    Lf,
+    CrLf,
+    Cr,
+}
+
+impl LineEnd {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let mut bytes = std::io::BufReader::new(File::open(path)?).bytes();
+        while let Some(byte) = bytes.next().transpose()? {
+            match byte {
+                b'\n' => break,
+                b'\r' if matches!(bytes.next().transpose()?, Some(b'\n')) => return Ok(Self::CrLf),
+                b'\r' => return Ok(Self::Cr),
+                _ => {}
+            }
+        }
+        Ok(Self::Lf)
+    }
+
+    /// The line of a record. The reader counts a line at its LF, which with CR LF is read with
+    /// the record behind it, and without LF never.
+    fn line_of(self, at: &csv::Position) -> u64 {
+        match self {
+            Self::CrLf if at.record() > 0 => at.line() + 1,
+            Self::Lf | Self::CrLf => at.line(),
+            Self::Cr => at.record() + 1,
+        }
+    }
+}
+
 /// Rows collected for a batch.
 struct Batch<'a> {
     request: &'a SourceRequest,
     names: &'a [String],
     used: &'a [usize],
     text: &'a Text<'a>,
+    line_end: LineEnd,
     columns: Vec<StringBuilder>,
     raw: RawBatch,
 }
@@ -122,7 +157,7 @@ impl<'a> Batch<'a> {
     fn new(request: &'a SourceRequest, names: &'a [String], used: &'a [usize], text: &'a Text<'a>) -> Self {
         let columns = used.iter().map(|_| StringBuilder::new()).collect();
         let raw = RawBatch { table: request.table.name, ..RawBatch::default() };
-        Self { request, names, used, text, columns, raw }
+        Self { request, names, used, text, line_end: LineEnd::Lf, columns, raw }
     }
 
     fn len(&self) -> usize {
@@ -130,9 +165,7 @@ impl<'a> Batch<'a> {
     }
 
     fn push(&mut self, record: &ByteRecord) {
-        // Lines are counted at LF; where only CR ends them, each record is one.
-        let position =
-            record.position().map_or(0, |at| if at.line() == 1 { 1 + at.record() } else { at.line() });
+        let position = record.position().map_or(0, |at| self.line_end.line_of(at));
         let position = format!("{}:{position}", self.request.path.display());
         self.raw.bytes += record.as_slice().len() as u64 + record.len() as u64;
         let reason = if record.as_slice().len() > RECORD_LIMIT {

@@ -131,7 +131,7 @@ pub(crate) fn check_framing(bytes: &[u8]) -> Result<(), TestCaseError> {
         prop_assert_eq!(&bytes[start..start + found.raw.len()], found.raw.as_slice());
         prop_assert_eq!(found.segment.is_some(), found.verdict == Verdict::Ok);
     }
-    let small = if bytes.len() > 12_000 { 700 } else { 7 };
+    let small = 7.max(bytes.len() / 200);
     for sizes in [&[small][..], &[1, 9, 10_009, 3], &[10_008, 1], &[65_535]] {
         let pieces = frames(Pieces { bytes, sizes: sizes.iter().cycle() }, CrcDialect::Hj);
         prop_assert_eq!(&pieces, &at_once, "in pieces of {:?}", sizes);
