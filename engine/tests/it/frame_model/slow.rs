@@ -180,7 +180,7 @@ fn settle(
         converted,
         valid_minutes: minutes_decide.then_some((good.len() * each) as f64),
         valid: value.is_some(),
-        received: row.is_some() || !of_hour.is_empty(),
+        received: row.is_some() || minutes_decide,
         stopped,
         contradicted,
         no_flow,
