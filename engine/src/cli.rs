@@ -219,7 +219,7 @@ fn generate(args: &GenerateArgs) -> Result<()> {
         planted: !args.clean,
     };
     let written = crate::province_files::write(&request, &args.out)?;
-    println!("{}", serde_json::json!({ "out": args.out, "rows": written }));
+    writeln!(std::io::stdout(), "{}", serde_json::json!({ "out": args.out, "rows": written }))?;
     Ok(())
 }
 
@@ -259,14 +259,14 @@ async fn run_compact(address: &str) -> Result<()> {
     let session = session(address, PlumeOptions::default()).await?;
     let progress = |table: &str, partition: &str| eprintln!("{table} {partition}");
     let compacted = compact::compact(session.snapshots().store(), session.context(), &progress).await?;
-    println!("{}", serde_json::json!(compacted));
+    writeln!(std::io::stdout(), "{}", serde_json::json!(compacted))?;
     Ok(())
 }
 
 async fn run_vacuum(address: &str) -> Result<()> {
     let store = Store::open(address).await?;
     let vacuumed = upkeep::vacuum(&store, Utc::now() - Duration::hours(VACUUM_HOURS)).await?;
-    println!("{}", serde_json::json!(vacuumed));
+    writeln!(std::io::stdout(), "{}", serde_json::json!(vacuumed))?;
     Ok(())
 }
 
@@ -274,6 +274,6 @@ async fn run_check(address: &str) -> Result<()> {
     let store = Store::open(address).await?;
     let checked = upkeep::check(&store, &|table| eprintln!("{table}")).await?;
     checked.problems.iter().for_each(|problem| eprintln!("{problem}"));
-    println!("{}", serde_json::json!(checked));
+    writeln!(std::io::stdout(), "{}", serde_json::json!(checked))?;
     if checked.problems.is_empty() { Ok(()) } else { Err(Error::Unsound(checked.problems.len())) }
 }

@@ -1,6 +1,6 @@
 //! `plume ingest`: progress on a terminal, one JSON line at the end.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,7 +22,8 @@ pub(super) async fn run(args: IngestArgs) -> Result<()> {
     let progress = Bar::new();
     let report = ingest(&session, &request, &progress).await?;
     progress.0.finish_and_clear();
-    println!("{}", serde_json::json!(report));
+    // Not println, which panics where nothing can be written.
+    writeln!(std::io::stdout(), "{}", serde_json::json!(report))?;
     Ok(())
 }
 

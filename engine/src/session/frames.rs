@@ -94,7 +94,11 @@ impl FrameSource for StoreFrames {
         }
         let by_outlet = table_named(SeriesTable::Hourly.name())?;
         let split_points = split_points(by_outlet, &all_files, session.config().target_partitions());
-        let mut filter = SeriesFilter { on_outlets: request.filters, usage: FactorUsage::new(request.asked) };
+        let mut filter = SeriesFilter {
+            on_outlets: request.filters,
+            usage: FactorUsage::new(request.asked),
+            registry: Arc::clone(&registry),
+        };
         let mut inputs = Vec::new();
         for (series, columns, table, files) in tables {
             let projection = projection(table.table(), &columns, &files);

@@ -12,6 +12,7 @@ use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 use plume_datasets::schema::{TABLES, Table};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 
@@ -180,11 +181,26 @@ async fn commit(
     let rows_change = merged.rows != before;
     if !merged.superseded.is_empty() {
         let companion = store.superseded_log(log.table())?;
-        companion.append(&Change { adds: merged.superseded, data_change: true, ..Change::default() }).await?;
+        let inputs = vec![compaction_id(&files)];
+        companion
+            .append(&Change { adds: merged.superseded, data_change: true, inputs, ..Change::default() })
+            .await?;
     }
     let change =
         Change { adds: merged.in_force, removes: files, data_change: rows_change, inputs: Vec::new() };
     Ok(log.commit(snapshot, &change).await?.map(|_| compacted))
+}
+
+/// The id of what merging files brings: the same files give the same superseded rows, so
+/// a compaction that failed after it had landed them doesn't land them again.
+fn compaction_id(files: &[LiveFile]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        hash.update(file.path.as_ref());
+        hash.update("\n");
+    }
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("compact-{digest}")
 }
 
 /// Puts sorted rows into files of about `rows_per_file` rows, cut where the first

@@ -123,6 +123,11 @@ impl Snapshot {
         &self.files
     }
 
+    /// Whether files written for one commit are live; their names are never used again.
+    fn holds(&self, adds: &[Add]) -> bool {
+        adds.first().is_some_and(|add| self.files.iter().any(|file| file.path.as_ref() == add.path))
+    }
+
     /// The version, or `None` where the table doesn't exist.
     pub fn version(&self) -> Option<u64> {
         self.state.as_ref().map(DeltaTableState::version)
@@ -243,21 +248,39 @@ impl DeltaLog {
         }
         match builder.await {
             Ok(_) => Ok(()),
-            Err(DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) }) => Ok(()),
+            // Another made it; or S3 says so (409) while the other's entry can't be seen yet.
+            Err(
+                DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) }
+                | DeltaTableError::InvalidVersion(_),
+            ) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Appends files, unless one of the inputs has landed before.
     pub async fn append(&self, change: &Change) -> Result<Landed> {
-        self.create().await?;
         for _ in 0..APPEND_ATTEMPTS {
+            self.create().await?;
             let snapshot = self.snapshot().await?;
+            if snapshot.version().is_none() {
+                // Two creators met, and neither's log entry is to be seen yet.
+                continue;
+            }
+            // A try that seemed to fail may have been committed: its answer was lost.
+            if snapshot.holds(&change.adds) {
+                return Ok(Landed::Now);
+            }
             if self.has_landed(&snapshot, &change.inputs).await? {
                 return Ok(Landed::Before);
             }
-            if self.commit(&snapshot, change).await?.is_some() {
-                return Ok(Landed::Now);
+            match self.commit(&snapshot, change).await {
+                Ok(Some(_)) => return Ok(Landed::Now),
+                Ok(None) => {}
+                // The answer was lost, or only the checkpoint after the commit failed.
+                Err(error) => match self.snapshot().await {
+                    Ok(now) if now.holds(&change.adds) => return Ok(Landed::Now),
+                    _ => return Err(error),
+                },
             }
         }
         Err(Error::Contended(self.name.clone()))

@@ -32,6 +32,7 @@ use datafusion::physical_plan::{
 use futures::StreamExt;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use plume_udfs::frame::asked::{FactorUsage, Usage};
+use plume_udfs::frame::facts::Registry;
 
 use super::scan::{ScanFile, ScanRequest};
 use super::series::{SeriesIndex, SeriesRows};
@@ -52,12 +53,20 @@ pub struct SeriesFilter<'a> {
     pub on_outlets: &'a [Expr],
     /// How factors are used.
     pub usage: FactorUsage,
+    /// What is known of the outlets.
+    pub registry: Arc<Registry>,
 }
 
 impl SeriesFilter<'_> {
     /// Whether each series of a file is read.
     fn wanted(&mut self, session: &dyn Session, key: &str, index: &SeriesIndex) -> Result<Vec<bool>> {
-        let is_used = |series: &SeriesRows| self.usage.of(&series.factor) != Usage::Unused;
+        let stopped =
+            |mn: &str| self.registry.outlet(mn).is_some_and(|facts| !facts.production_stops.is_empty());
+        let is_used = |series: &SeriesRows| match self.usage.of(&series.factor) {
+            Usage::Asked | Usage::Supporting => true,
+            Usage::SupportingStops => stopped(&series.mn),
+            Usage::Unused => false,
+        };
         let mut wanted: Vec<bool> = index.series().iter().map(is_used).collect();
         let Some(filter) = conjunction(self.on_outlets.iter().cloned()) else { return Ok(wanted) };
         let schema = Arc::new(Schema::new(vec![Field::new(key, DataType::Utf8View, false)]));
@@ -156,7 +165,7 @@ fn partitioned_file(file: &ScanFile, schema: &SchemaRef, selection: RowSelection
 fn with_dictionaries(schema: &Schema) -> SchemaRef {
     let narrow = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8View => {
-            let dictionary = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
+            let dictionary = DataType::Dictionary(Box::new(DataType::UInt8), Box::new(DataType::Utf8));
             Arc::new(field.as_ref().clone().with_data_type(dictionary))
         }
         _ => Arc::clone(field),

@@ -2,7 +2,7 @@
 //!
 //! A filter on `factor` alone is asked of every series before it is settled.
 //! Series that no row is asked of are read only where others rest on them: the
-//! flow of a medium, and oxygen. The filter is asked again of the rule's rows,
+//! flow of a medium; oxygen, where values are converted or production stopped. The filter is asked again of the rule's rows,
 //! so this saves work and decides nothing.
 
 use std::sync::Arc;
@@ -53,6 +53,11 @@ impl Asked {
         self.output.column_with_name(name).is_some()
     }
 
+    /// Whether converted values, or how they came about, are asked for.
+    pub fn converted(&self) -> bool {
+        self.column("converted") || self.column("converted_basis")
+    }
+
     /// Whether any factor of a medium may be asked for.
     pub fn medium(&self, medium: Medium) -> bool {
         self.media.contains(&medium)
@@ -64,9 +69,14 @@ impl Asked {
         if holds(filter, factor).unwrap_or(true) {
             return Usage::Asked;
         }
-        let rests_on =
-            |medium: &Medium| factor == medium.flow_factor() || (*medium == Medium::Air && factor == OXYGEN);
-        if self.media.iter().any(rests_on) { Usage::Supporting } else { Usage::Unused }
+        if self.media.iter().any(|medium| factor == medium.flow_factor()) {
+            return Usage::Supporting;
+        }
+        match (factor == OXYGEN && self.medium(Medium::Air), self.converted()) {
+            (true, true) => Usage::Supporting,
+            (true, false) => Usage::SupportingStops,
+            (false, _) => Usage::Unused,
+        }
     }
 }
 
@@ -77,6 +87,8 @@ pub enum Usage {
     Asked,
     /// Rows of others rest on it.
     Supporting,
+    /// Rows of others rest on it where production stopped.
+    SupportingStops,
     /// Not at all.
     Unused,
 }
@@ -156,8 +168,8 @@ mod tests {
         assert!(asked.medium(Medium::Air) && !asked.medium(Medium::Water));
         let mut usage = FactorUsage::new(Arc::new(asked));
         let told = ["a21026", "a00000", "a19001", "a01012", "w00000"].map(|factor| usage.of(factor));
-        use Usage::{Asked, Supporting, Unused};
-        assert_eq!(told, [Asked, Supporting, Supporting, Unused, Unused]);
+        use Usage::{Asked, Supporting, SupportingStops, Unused};
+        assert_eq!(told, [Asked, Supporting, SupportingStops, Unused, Unused]);
         assert_eq!(usage.of("a01012"), Unused); // remembered
     }
 
@@ -165,6 +177,15 @@ mod tests {
     fn a_list_of_factors_narrows_the_media() {
         let asked = asked(col("factor").in_list(vec![text("w21011")], false));
         assert!(!asked.medium(Medium::Air) && asked.medium(Medium::Water));
+    }
+
+    #[test]
+    fn converted_values_rest_on_oxygen() {
+        let fields = ["factor", "converted"].map(|name| Field::new(name, DataType::Utf8View, true));
+        let output = Arc::new(Schema::new(fields.to_vec()));
+        let asked =
+            Asked::try_new(&SessionContext::new().state(), output, &[col("factor").eq(text("a21026"))]);
+        assert_eq!(asked.unwrap().usage("a19001"), Usage::Supporting);
     }
 
     #[test]

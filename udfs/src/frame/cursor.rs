@@ -6,11 +6,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, RecordBatch, RunArray, StringViewArray, UInt16DictionaryArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RunArray, StringViewArray};
 use arrow::buffer::ScalarBuffer;
-use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType, UInt16Type};
+use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
@@ -224,43 +222,31 @@ impl Keys {
     }
 }
 
-/// Flag letters: a text a row, or a dictionary of few.
-enum Flags {
-    Rows(StringViewArray),
-    Dictionary(UInt16DictionaryArray),
+/// The flag letters of a column of texts or of a dictionary of them, 0 where NULL.
+fn flag_letters(column: &ArrayRef) -> Option<Vec<u8>> {
+    let mut letters: Vec<u8> = match (column.as_string_view_opt(), column.as_dictionary_opt::<UInt8Type>()) {
+        (Some(texts), _) => texts.views().iter().map(|view| letter_of_view(*view)).collect(),
+        (None, Some(dictionary)) => {
+            let texts = dictionary.values().as_string_opt::<i32>()?;
+            let mut known = [0; 256];
+            known.iter_mut().zip(texts).for_each(|(known, text)| *known = first_letter(text));
+            dictionary.keys().values().iter().map(|key| known[usize::from(*key)]).collect()
+        }
+        (None, None) => return None,
+    };
+    if let Some(nulls) = column.logical_nulls() {
+        letters.iter_mut().zip(&nulls).filter(|(_, valid)| !valid).for_each(|(letter, _)| *letter = 0);
+    }
+    Some(letters)
 }
 
-impl Flags {
-    fn of(column: &ArrayRef) -> Option<Self> {
-        let rows = column.as_string_view_opt().map(|rows| Self::Rows(rows.clone()));
-        rows.or_else(|| Some(Self::Dictionary(column.as_dictionary_opt::<UInt16Type>()?.clone())))
-    }
+/// A view's first four bytes are the length; a text of up to twelve bytes follows.
+fn letter_of_view(view: u128) -> u8 {
+    if view as u32 == 0 { 0 } else { (view >> 32) as u8 }
+}
 
-    /// Appends flag letters, 0 where NULL.
-    fn append(&self, rows: Range<usize>, out: &mut Vec<u8>) {
-        match self {
-            Self::Rows(column) => append_flags(column, rows, out),
-            Self::Dictionary(column) => {
-                let texts = column.values().as_string_opt::<i32>();
-                let letter = |key: &u16| {
-                    let text = texts.filter(|texts| texts.len() > usize::from(*key));
-                    text.and_then(|texts| texts.value(usize::from(*key)).bytes().next()).unwrap_or_default()
-                };
-                // Nearly all rows have the letter of the first.
-                let keys = column.keys();
-                let Some(&first) = keys.values()[rows.clone()].first() else { return };
-                let usual = letter(&first);
-                let start = out.len();
-                let letters = keys.values()[rows.clone()].iter();
-                out.extend(letters.map(|key| if *key == first { usual } else { letter(key) }));
-                if keys.null_count() > 0 {
-                    for row in rows.clone().filter(|row| keys.is_null(*row)) {
-                        out[start + row - rows.start] = 0;
-                    }
-                }
-            }
-        }
-    }
+fn first_letter(text: Option<&str>) -> u8 {
+    text.and_then(|text| text.bytes().next()).unwrap_or_default()
 }
 
 /// The columns of one batch. Key columns are never NULL.
@@ -269,7 +255,7 @@ struct Columns {
     factor: Keys,
     ts: ScalarBuffer<i64>,
     value: Option<Float64Array>,
-    flag: Option<Flags>,
+    flag: Option<Vec<u8>>,
     total: Option<Float64Array>,
     converted: Option<Float64Array>,
 }
@@ -287,7 +273,7 @@ impl Columns {
             factor: keys("factor").ok_or_else(|| missing("factor"))?,
             ts: ts.ok_or_else(|| missing("ts"))?.values().clone(),
             value: floats("value"),
-            flag: batch.column_by_name("flag").and_then(Flags::of),
+            flag: batch.column_by_name("flag").and_then(flag_letters),
             total: floats("total"),
             converted: floats("converted"),
         })
@@ -302,7 +288,7 @@ impl Columns {
         append_floats(self.total.as_ref(), rows.clone(), &mut out.total);
         append_floats(self.converted.as_ref(), rows.clone(), &mut out.converted);
         if let Some(flag) = &self.flag {
-            flag.append(rows.clone(), &mut out.flag);
+            out.flag.extend_from_slice(&flag[rows.clone()]);
         }
         out.note_piece(self.factor.value(rows.start), start..start + rows.len());
     }
@@ -315,16 +301,6 @@ fn append_floats(column: Option<&Float64Array>, rows: Range<usize>, out: &mut Ve
         return out.extend_from_slice(&column.values()[rows]);
     }
     out.extend(rows.map(|row| if column.is_valid(row) { column.value(row) } else { f64::NAN }));
-}
-
-/// Appends flag letters, 0 where NULL. A view's first four bytes are the
-/// length, the string of up to twelve bytes follows.
-fn append_flags(column: &StringViewArray, rows: Range<usize>, out: &mut Vec<u8>) {
-    let letter = |view: u128| if view as u32 == 0 { 0 } else { (view >> 32) as u8 };
-    if column.null_count() == 0 {
-        return out.extend(column.views()[rows].iter().map(|view| letter(*view)));
-    }
-    out.extend(rows.map(|row| if column.is_valid(row) { letter(column.views()[row]) } else { 0 }));
 }
 
 /// The error for a frame that outgrows the memory pool.

@@ -150,13 +150,17 @@ impl Hours {
 
     /// Settles consecutive hours that each have a row.
     fn settle_run(&mut self, positions: Range<usize>, values: &[f64], flags: &[u8]) {
-        let states = self.state[positions.clone()].iter_mut().zip(&mut self.value[positions]);
-        for ((state, own), (&value, &flag)) in states.zip(values.iter().zip(flags)) {
-            let normal = flag == NORMAL;
-            let valid = normal & !value.is_nan();
-            let invalid = if normal { HourState::NoValue } else { HourState::Flagged };
-            *state = if valid { HourState::Valid } else { invalid };
-            *own = if valid { value } else { f64::NAN };
+        let states = self.state[positions.clone()].chunks_mut(BLOCK);
+        let own = self.value[positions].chunks_mut(BLOCK);
+        let rows = values.chunks(BLOCK).zip(flags.chunks(BLOCK));
+        for ((states, own), (values, flags)) in states.zip(own).zip(rows) {
+            let all_normal = flags.iter().fold(0, |odd, flag| odd | (flag ^ NORMAL)) == 0;
+            if all_normal && !values.iter().fold(false, |missing, value| missing | value.is_nan()) {
+                states.fill(HourState::Valid);
+                own.copy_from_slice(values);
+            } else {
+                settle_rows(states, own, values, flags);
+            }
         }
     }
 
@@ -222,20 +226,31 @@ impl Hours {
     }
 }
 
+/// Hours looked at without a branch between, so that they are a few vector instructions.
+const BLOCK: usize = 32;
+
+/// Settles hours by one row each.
+fn settle_rows(states: &mut [HourState], own: &mut [f64], values: &[f64], flags: &[u8]) {
+    for ((state, own), (&value, &flag)) in states.iter_mut().zip(own).zip(values.iter().zip(flags)) {
+        let valid = flag == NORMAL && !value.is_nan();
+        let invalid = if flag == NORMAL { HourState::NoValue } else { HourState::Flagged };
+        *state = if valid { HourState::Valid } else { invalid };
+        *own = if valid { value } else { f64::NAN };
+    }
+}
+
 /// How many of the first rows follow one another by exactly an hour: mostly all.
 fn hourly_run(ts: &[i64]) -> usize {
     let Some(&first) = ts.first() else { return 0 };
-    let is_due = |(hour, ts): (i64, &i64)| *ts == first.wrapping_add(hour * HOUR_US);
-    // Compared by blocks without a branch inside, so that a block is a few vector instructions.
-    const BLOCK: usize = 32;
+    let off = |(hour, ts): (i64, &i64)| *ts ^ first.wrapping_add(hour * HOUR_US);
     let mut len = 0;
     for block in ts.chunks_exact(BLOCK) {
-        if !(len as i64..).zip(block).fold(true, |due, row| due & is_due(row)) {
+        if (len as i64..).zip(block).fold(0, |any, row| any | off(row)) != 0 {
             break;
         }
         len += BLOCK;
     }
-    len + (len as i64..).zip(&ts[len..]).take_while(|row| is_due(*row)).count()
+    len + (len as i64..).zip(&ts[len..]).take_while(|row| off(*row) == 0).count()
 }
 
 /// Whether the outlet's own rows of an hour contradict a reported stop: it shows

@@ -46,7 +46,7 @@ pub(super) fn day_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)
     if asked.medium(Medium::Water) {
         hourly.push("total");
     }
-    if asked.column("converted") {
+    if asked.converted() {
         hourly.push("converted");
         daily.push("converted");
     }
@@ -158,7 +158,7 @@ impl FrameRule for DailyValid {
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
-            days: SeriesDays::new(context.asked.column("converted")),
+            days: SeriesDays::new(context.asked.converted()),
             settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
             out: Rows::new(),

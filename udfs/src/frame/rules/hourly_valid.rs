@@ -48,7 +48,7 @@ impl FrameRule for HourlyValid {
 
     fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
         let mut hourly = vec!["value", "flag"];
-        if with_converted(asked) {
+        if asked.converted() {
             hourly.push("converted");
         }
         vec![(SeriesTable::Hourly, hourly), (SeriesTable::Minute, vec!["value", "flag"])]
@@ -56,7 +56,7 @@ impl FrameRule for HourlyValid {
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
-            with_converted: with_converted(&context.asked),
+            with_converted: context.asked.converted(),
             settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
             converted: Converted::default(),
@@ -64,11 +64,6 @@ impl FrameRule for HourlyValid {
             out: Rows::new(),
         })
     }
-}
-
-/// Whether converted values are asked for.
-fn with_converted(asked: &Asked) -> bool {
-    asked.column("converted") || asked.column("converted_basis")
 }
 
 struct Run {
