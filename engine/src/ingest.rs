@@ -213,7 +213,7 @@ async fn read_file(
             }
         };
         let landing = &mut file.landings[position];
-        landing.counts.read += batch.read_rows();
+        landing.counts.read += normalised.read_rows();
         landing.counts.rejected += normalised.rejects.len() as u64;
         file.rejects.extend(normalised.rejects);
         landing.push(session, normalised.rows).await?;

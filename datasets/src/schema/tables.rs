@@ -222,7 +222,7 @@ pub const TABLES: &[Table] = &[
         name: "rejects",
         en: "rejected input",
         zh: "拒收数据",
-        key: &["position"],
+        key: &["position", "received_at"],
         columns: &[POSITION, RAW, REASON],
         partitioning: Partitioning::Whole,
     },

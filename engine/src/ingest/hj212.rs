@@ -144,6 +144,8 @@ impl<'a> PacketBatch<'a> {
                 self.data_times.insert(key, time.to_owned());
                 time.to_owned()
             }
+            // Only a part of a split packet may leave it to the first.
+            None if segment.field("PNO").is_none() => String::new(),
             None => self.data_times.get(&key).cloned().unwrap_or_default(),
         };
         if read_time(&data_time).is_none() {

@@ -48,6 +48,13 @@ pub(super) struct Normalised {
     pub(super) rejects: Vec<Reject>,
 }
 
+impl Normalised {
+    /// Rows read: those that are one, and those that couldn't be.
+    pub(super) fn read_rows(&self) -> u64 {
+        self.rows.iter().map(|rows| rows.num_rows() as u64).sum::<u64>() + self.rejects.len() as u64
+    }
+}
+
 /// Brings raw batches to a table's types.
 #[derive(Debug)]
 pub(super) struct Normaliser<'a> {
@@ -114,12 +121,15 @@ impl Normaliser<'_> {
                 reason: reasons.remove(row).unwrap_or_default(),
             });
         }
-        if rejected.is_empty() {
+        // In a wide file a cell without a value is no row.
+        let values = batch.column_by_name("value").filter(|_| wide.is_some());
+        if rejected.is_empty() && values.is_none_or(|values| values.null_count() == 0) {
             out.rows.push(batch);
             return Ok(());
         }
+        let is_row = |row: usize| values.is_none_or(|values| values.is_valid(row));
         let keep: BooleanArray =
-            (0..batch.num_rows()).map(|r| Some(rejected.binary_search(&r).is_err())).collect();
+            (0..batch.num_rows()).map(|r| Some(rejected.binary_search(&r).is_err() && is_row(r))).collect();
         out.rows.push(filter_record_batch(&batch, &keep)?);
         Ok(())
     }
@@ -488,9 +498,17 @@ pub(super) async fn commit_rejects(store: &Store, id: &str, rejects: &[Reject]) 
     let text = |value: fn(&Reject) -> &str| -> ArrayRef {
         Arc::new(rejects.iter().map(|reject| Some(value(reject))).collect::<StringViewArray>())
     };
-    let received = crate::store::writer::constant_timestamp(crate::session::options::now(), rejects.len());
-    let columns =
-        vec![text(|r| &r.position), text(|r| &r.raw), text(|r| &r.reason), received, text(|r| &r.position)];
+    // Each has a time of its own: one place may have several rejects, and a file of the same name
+    // that comes tomorrow has its own.
+    let now = crate::session::options::now();
+    let received: TimestampMicrosecondArray = (now..).take(rejects.len()).map(Some).collect();
+    let columns = vec![
+        text(|r| &r.position),
+        text(|r| &r.raw),
+        text(|r| &r.reason),
+        Arc::new(received),
+        text(|r| &r.position),
+    ];
     let rows = sort_rows(table, &RecordBatch::try_new(table.arrow_schema(), columns)?)?;
     let adds = vec![write_file(log.objects().as_ref(), table, rows, Effort::Landing).await?];
     log.append(&Change {

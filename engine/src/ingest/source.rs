@@ -109,13 +109,6 @@ pub(super) struct RawBatch {
     pub(super) verdicts: BTreeMap<String, u64>,
 }
 
-impl RawBatch {
-    /// Rows read, those that couldn't be read included.
-    pub(super) fn read_rows(&self) -> u64 {
-        self.rejects.len() as u64 + self.rows.as_ref().map_or(0, |rows| rows.num_rows() as u64)
-    }
-}
-
 /// Where a source gives its batches.
 #[derive(Debug)]
 pub(super) struct Sink(Sender<RawBatch>);

@@ -102,9 +102,11 @@ pub fn parse_time(text: &str) -> Result<i64> {
     if let Ok(with_offset) = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%:z"))
     {
-        let beijing =
-            FixedOffset::east_opt(BEIJING_S).map(|offset| with_offset.with_timezone(&offset).naive_local());
-        return Ok(beijing.unwrap_or_else(|| with_offset.naive_utc()).and_utc().timestamp_micros());
+        // A time within hours of the calendar's end has no Beijing time.
+        let beijing = FixedOffset::east_opt(BEIJING_S)
+            .and_then(|offset| with_offset.naive_utc().checked_add_offset(offset))
+            .ok_or_else(|| Error::Usage(format!("'{text}' lies outside the calendar")))?;
+        return Ok(beijing.and_utc().timestamp_micros());
     }
     let formats = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
     let time = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());

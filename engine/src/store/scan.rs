@@ -25,10 +25,12 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr, RangePartitioning, SplitPoint};
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties};
 use datafusion::scalar::ScalarValue;
@@ -218,12 +220,24 @@ fn layer_plan(
             .with_output_partitioning(range_partitioning(&ordering, request.split_points)?)
             .with_output_ordering(vec![ordering]);
     }
-    let plan =
-        DataSourceExec::from_data_source(config.with_projection_indices(Some(projection.to_vec()))?.build());
+    // What cuts a shared file at the split points is its key, asked for or not.
+    let key = schema.index_of(first_key)?;
+    let lacks_key = shared && !projection.contains(&key);
+    let read = projection.iter().copied().chain(lacks_key.then_some(key)).collect();
+    let plan = DataSourceExec::from_data_source(config.with_projection_indices(Some(read))?.build());
     if !shared {
         return Ok(plan);
     }
-    Ok(Arc::new(KeyRangeExec::new(plan, first_key, request.split_points.to_vec())))
+    let cut = Arc::new(KeyRangeExec::new(plan, first_key, request.split_points.to_vec()));
+    if !lacks_key {
+        return Ok(cut);
+    }
+    let column = |(at, index): (usize, &usize)| {
+        let name = schema.field(*index).name().clone();
+        (Arc::new(Column::new(&name, at)) as Arc<dyn PhysicalExpr>, name)
+    };
+    let asked: Vec<_> = projection.iter().enumerate().map(column).collect();
+    Ok(Arc::new(ProjectionExec::try_new(asked, cut)?))
 }
 
 /// The range partitioning that split points of the first ordering column make.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use bytes::Bytes;
 use deltalake_core::kernel::Add;
@@ -226,9 +226,4 @@ fn properties(table: &Table, effort: Effort) -> Result<WriterProperties> {
             .set_column_encoding(column, encoding);
     }
     Ok(builder.build())
-}
-
-/// A column of one time stamp.
-pub fn constant_timestamp(ts: i64, rows: usize) -> ArrayRef {
-    Arc::new(arrow::array::TimestampMicrosecondArray::from_value(ts, rows))
 }

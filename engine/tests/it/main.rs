@@ -2,18 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod dice;
+mod frame_model;
+mod fuzz;
 mod plans;
 mod slt;
 mod store;
 
 use std::path::{Path, PathBuf};
 
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use plume_datasets::province::{Interval, ProvinceRequest};
 use plume_engine::ingest::map::Map;
 use plume_engine::ingest::{IngestRequest, Progress, Report, ingest};
 use plume_engine::session::options::{PlumeOptions, parse_time};
 use plume_engine::session::{Session, SessionLimits};
 use plume_engine::store::{Store, table_named};
+use proptest::test_runner::Config as ProptestConfig;
 
 /// Says nothing.
 struct Silent;
@@ -56,6 +61,28 @@ async fn csv_of(session: &Session, sql: &str) -> String {
     let mut writer = arrow::csv::WriterBuilder::new().with_header(false).build(Vec::new());
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     String::from_utf8(writer.into_inner()).unwrap()
+}
+
+/// A result as texts, `NULL` for NULL.
+async fn rows_of(session: &Session, sql: &str) -> Vec<Vec<String>> {
+    let frame = session.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let batches = frame.collect().await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let options = FormatOptions::default().with_null("NULL");
+    let mut rows = Vec::new();
+    for batch in &batches {
+        let columns: Vec<ArrayFormatter<'_>> =
+            batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options).unwrap()).collect();
+        rows.extend((0..batch.num_rows()).map(|row| -> Vec<String> {
+            columns.iter().map(|column| column.value(row).to_string()).collect()
+        }));
+    }
+    rows
+}
+
+/// So many cases of a property; `PLUME_TIMES_CASES` makes them more.
+fn cases(count: u32) -> ProptestConfig {
+    let times = std::env::var("PLUME_TIMES_CASES").map_or(1, |times| times.parse().unwrap());
+    ProptestConfig { max_shrink_iters: 200, ..ProptestConfig::with_cases(count * times) }
 }
 
 /// A small province as files.

@@ -71,6 +71,25 @@ async fn compaction_changes_no_answer_and_keeps_the_past() {
     assert_eq!(checked.problems, Vec::<String>::new());
 }
 
+/// The file of April starts at outlet B, amid the file of March: two threads cut it there,
+/// whether the question names the outlet or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn months_that_start_at_different_outlets_answer_without_the_outlet() {
+    let folder = tempdir().unwrap();
+    let session = session("memory://").await;
+    let rows = "A,a21026,2026-01-09,1,N,\nB,a21026,2026-01-09,2,N,\nB,a21026,2026-02-09,4,N,\n";
+    land_csv(&session, folder.path(), "a.csv", "hourly", &format!("{HEADER}{rows}")).await;
+    for (question, due) in [
+        ("SELECT count(*) FROM hourly", "3\n"),
+        ("SELECT sum(value) FROM hourly", "7.0\n"),
+        ("SELECT value, flag FROM hourly ORDER BY value", "1.0,N\n2.0,N\n4.0,N\n"),
+        ("SELECT count(*) FROM hourly WHERE value > 1", "2\n"),
+        ("SELECT ts::date, count(*) FROM hourly GROUP BY 1 ORDER BY 1", "2026-01-09,2\n2026-02-09,1\n"),
+    ] {
+        assert_eq!(csv_of(&session, question).await, due, "{question}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_in_memory_works_like_any_other() {
     let folder = tempdir().unwrap();

@@ -15,6 +15,11 @@ const SEGMENT_LIMIT: usize = 9999;
 const HEAD: usize = 6;
 /// CRC in hex.
 const CRC: usize = 4;
+/// The longest packet.
+const PACKET: usize = HEAD + SEGMENT_LIMIT + CRC;
+/// What is looked at to judge a packet: the longest one, and the byte behind it, which may end a
+/// mark. Never more, or the verdict would hang on how much of the stream has come.
+const VIEW: usize = PACKET + 1;
 /// Bytes read at a time.
 const READ: usize = 1 << 16;
 
@@ -112,7 +117,7 @@ impl<R: Read> Framer<R> {
     /// The next packet, or `None` at the end. Bytes between packets are skipped.
     pub fn next_packet(&mut self) -> std::io::Result<Option<Found>> {
         loop {
-            self.fill(HEAD + SEGMENT_LIMIT + CRC)?;
+            self.fill(VIEW)?;
             let Some(start) = find(&self.buffer, b"##") else {
                 // The last byte may be the first half of a mark.
                 let kept = usize::from(!self.ended && self.buffer.last() == Some(&b'#'));
@@ -122,10 +127,14 @@ impl<R: Read> Framer<R> {
                 }
                 continue;
             };
+            self.skip(start);
+            self.fill(VIEW)?;
             // Of three marks in a row the last two begin the packet.
-            let more = self.buffer[start + 2..].iter().take_while(|byte| **byte == b'#').count();
-            self.skip(start + more);
-            self.fill(HEAD + SEGMENT_LIMIT + CRC)?;
+            let more = self.buffer[2..].iter().take_while(|byte| **byte == b'#').count();
+            if more > 0 {
+                self.skip(more);
+                continue;
+            }
             let (length, verdict) = self.judge();
             let raw: Vec<u8> = self.buffer[..length].to_vec();
             let accepted = match verdict {
@@ -143,13 +152,13 @@ impl<R: Read> Framer<R> {
 
     /// How long the packet at the buffer's start is, and what is to be said of it.
     fn judge(&self) -> (usize, Verdict) {
-        let buffer = &self.buffer;
+        let buffer = &self.buffer[..self.buffer.len().min(VIEW)];
         let declared = buffer.get(2..HEAD).filter(|digits| digits.iter().all(u8::is_ascii_digit));
         let declared = declared.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<usize>().ok());
         // Where the text of this packet ends at the latest: a line end or the next mark.
-        let next_mark = find(buffer.get(2..).unwrap_or_default(), b"##").map_or(buffer.len(), |at| at + 2);
-        let line_end = buffer.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(buffer.len());
-        let text_end = next_mark.min(line_end).max(2);
+        let next_mark = find(buffer.get(2..).unwrap_or_default(), b"##").map_or(PACKET, |at| at + 2);
+        let line_end = buffer.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(PACKET);
+        let text_end = next_mark.min(line_end).min(buffer.len()).max(2);
         let Some(length) = declared else { return (text_end, Verdict::BadLength) };
         let whole = HEAD + length + CRC;
         // A packet that ends as one does, elsewhere than its length says, has a wrong
@@ -157,7 +166,9 @@ impl<R: Read> Framer<R> {
         let misplaced =
             if ends_like_a_packet(&buffer[..text_end]) { Verdict::BadLength } else { Verdict::Incomplete };
         let Some(crc) = buffer.get(HEAD + length..whole) else { return (text_end, misplaced) };
-        let sent = std::str::from_utf8(crc).ok().and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        // `from_str_radix` alone would take a sign for a digit.
+        let digits = Some(crc).filter(|crc| crc.iter().all(u8::is_ascii_hexdigit));
+        let sent = digits.and_then(|hex| u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         let Some(sent) = sent else { return (text_end, misplaced) };
         let segment = &buffer[HEAD..HEAD + length];
         let due = crc_hj212(segment);
@@ -165,7 +176,8 @@ impl<R: Read> Framer<R> {
             Verdict::Ok
         } else if sent == crc_modbus(segment) {
             Verdict::ModbusCrc
-        } else if !segment.ends_with(b"&&") {
+        } else if !segment.ends_with(b"&&") || next_mark < whole {
+            // A wrong length may reach to the end of a later packet, which must not go with it.
             misplaced
         } else {
             Verdict::BadCrc(due)
