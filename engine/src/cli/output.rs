@@ -47,7 +47,9 @@ pub(super) async fn write(frame: DataFrame, format: OutputFormat, path: Option<&
     written.map_err(|error| {
         let _ = std::fs::remove_file(&partial);
         match error {
-            Error::Io(error) => Error::Input { path: path.display().to_string(), reason: error.to_string() },
+            error @ (Error::Io(_) | Error::Arrow(_) | Error::Parquet(_)) => {
+                Error::Input { path: path.display().to_string(), reason: error.to_string() }
+            }
             error => error,
         }
     })
