@@ -54,8 +54,8 @@ impl Compacted {
     }
 }
 
-/// Compacts every partition of every table that has more than one file or
-/// superseded versions, and tells `progress` the table and partition.
+/// Compacts every partition of every table that has landings or many small files,
+/// and tells `progress` the table and partition.
 pub async fn compact(
     store: &Store,
     session: &SessionContext,
@@ -78,11 +78,11 @@ pub async fn compact(
     Ok(total)
 }
 
-/// Whether files overlap, hold superseded versions, or are many and small.
+/// Whether files are landings, or many and small.
 fn needs_compaction(files: &[LiveFile]) -> bool {
     let rows: u64 = files.iter().map(|file| file.rows).sum();
     let needed = files_for(usize::try_from(rows).unwrap_or(usize::MAX));
-    files.len() > needed + needed / 4 || files.iter().any(LiveFile::has_versions)
+    files.len() > needed + needed / 4 || !files.iter().all(LiveFile::is_compacted)
 }
 
 /// How many files hold so many rows: a power of two, so that files of one size

@@ -84,6 +84,8 @@ impl std::fmt::Debug for LiveFile {
 
 /// How the name of a file ends that holds more than one version of some key.
 pub(super) const VERSIONS_SUFFIX: &str = "-versions.parquet";
+/// How the name of a file ends that a compaction wrote, each key once.
+pub(super) const COMPACTED_SUFFIX: &str = "-compacted.parquet";
 
 impl LiveFile {
     /// A file that is written but not committed.
@@ -97,6 +99,11 @@ impl LiveFile {
     /// Whether the file holds more than one version of some key.
     pub fn has_versions(&self) -> bool {
         self.path.as_ref().ends_with(VERSIONS_SUFFIX)
+    }
+
+    /// Whether a compaction wrote the file.
+    pub fn is_compacted(&self) -> bool {
+        self.path.as_ref().ends_with(COMPACTED_SUFFIX)
     }
 
     /// Least and greatest value of a text column.

@@ -23,7 +23,7 @@ use plume_udfs::time::{date_of, day_of, first_day_of_month, month_of};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::delta::{VERSIONS_SUFFIX, partition_column};
+use super::delta::{COMPACTED_SUFFIX, VERSIONS_SUFFIX, partition_column};
 use super::series::{SeriesIndex, has_series};
 use super::statistics::FileStatistics;
 use super::version::RowComparison;
@@ -88,7 +88,11 @@ pub async fn put_file(objects: &dyn ObjectStore, table: &Table, file: EncodedFil
         (Some(column), Some(value)) => format!("{column}={value}/"),
         _ => String::new(),
     };
-    let suffix = if file.has_versions { VERSIONS_SUFFIX } else { ".parquet" };
+    let suffix = match (file.has_versions, file.effort) {
+        (true, _) => VERSIONS_SUFFIX,
+        (false, Effort::Compaction) => COMPACTED_SUFFIX,
+        (false, Effort::Landing) => ".parquet",
+    };
     let path = Path::parse(format!("{folder}{}{suffix}", Uuid::new_v4()))?;
     let size = file.bytes.len();
     objects.put(&path, file.bytes.into()).await?;
@@ -106,6 +110,7 @@ pub async fn put_file(objects: &dyn ObjectStore, table: &Table, file: EncodedFil
 /// A Parquet file in memory, and what the log says of it.
 #[derive(Debug)]
 pub struct EncodedFile {
+    effort: Effort,
     bytes: Bytes,
     statistics: Value,
     partition: Option<String>,
@@ -117,6 +122,7 @@ pub struct EncodedFile {
 #[derive(Debug)]
 pub struct FileEncoder {
     table: &'static Table,
+    effort: Effort,
     writer: ArrowWriter<Vec<u8>>,
     statistics: FileStatistics,
     series: Option<SeriesIndex>,
@@ -135,6 +141,7 @@ impl FileEncoder {
             .with_skip_arrow_metadata(true);
         Ok(Self {
             table,
+            effort,
             statistics: FileStatistics::new(Arc::clone(&schema)),
             // A landing may hold as many series as rows.
             series: (effort == Effort::Compaction && has_series(table)).then(SeriesIndex::default),
@@ -168,6 +175,7 @@ impl FileEncoder {
             self.writer.append_key_value_metadata(series.to_metadata()?);
         }
         Ok(EncodedFile {
+            effort: self.effort,
             bytes: self.writer.into_inner()?.into(),
             statistics: self.statistics.to_json(),
             partition: self.partition,
