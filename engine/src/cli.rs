@@ -89,7 +89,7 @@ struct GenerateArgs {
     /// The same seed gives the same bytes
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Folder for a file a table and truth.csv
+    /// Folder for a file a table, truth.csv and innocent.csv
     #[arg(long)]
     out: PathBuf,
     /// Hourly or minute data

@@ -18,7 +18,7 @@ use super::Counts;
 use crate::Result;
 use crate::session::{Session, options};
 use crate::store::delta::{Change, DeltaLog, Landed, LiveFile};
-use crate::store::scan::{ScanFile, ScanRequest, layer_inputs};
+use crate::store::scan::{ScanFile, ScanRequest, layer_inputs, scan_files};
 use crate::store::table::STORE_URL;
 use crate::store::version::{RowComparison, VersionMerge, sort_rows};
 use crate::store::writer::{Effort, partition_of, write_file};
@@ -167,12 +167,9 @@ impl TableLanding {
     /// Files of the store, and those of this input, that may hold one of the keys.
     async fn overlapping(&self, session: &Session, rows: &RecordBatch) -> Result<Vec<ScanFile>> {
         let mut files = session.snapshots().files(self.table, true).await?;
-        let prefix = session.snapshots().store().location().table_url(self.log.name())?;
-        let prefix = object_store::path::Path::from_url_path(prefix.path())?;
-        for add in &self.adds {
-            let location = object_store::path::Path::parse(format!("{prefix}/{}", add.path))?;
-            files.push(ScanFile { file: LiveFile::of_add(self.table, add)?, location });
-        }
+        let own =
+            self.adds.iter().map(|add| LiveFile::of_add(self.table, add)).collect::<Result<Vec<_>>>()?;
+        files.extend(scan_files(session.snapshots().store(), &self.log, &own)?);
         let ranges = key_ranges(self.table, rows);
         files.retain(|file| {
             ranges.iter().all(|(name, (least, greatest))| match file.file.ranges.get(*name) {

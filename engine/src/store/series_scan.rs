@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, RunArray, StringV
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, Result, Statistics, internal_datafusion_err, internal_err};
+use datafusion::common::{DFSchema, DataFusionError, Result, Statistics, exec_err, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{
@@ -20,7 +20,7 @@ use datafusion::datasource::physical_plan::{
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext, TryEmitter, async_try_stream};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
@@ -258,8 +258,14 @@ impl ExecutionPlan for SeriesExec {
         };
         let mut keys = SeriesKeys { series: Arc::clone(series), next: 0, taken: 0 };
         let schema = Arc::clone(&self.schema);
-        let rows = self.input.execute(partition, task)?;
-        let with_keys = rows.map(move |rows| keys.add_to(&rows?, &schema));
+        let mut rows = self.input.execute(partition, task)?;
+        let with_keys =
+            async_try_stream(move |mut emitter: TryEmitter<RecordBatch, DataFusionError>| async move {
+                while let Some(rows) = rows.next().await {
+                    emitter.emit(keys.add_to(&rows?, &schema)?).await;
+                }
+                keys.finish()
+            });
         Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), with_keys)))
     }
 
@@ -286,9 +292,9 @@ impl SeriesKeys {
         let (mut mn, mut factor) = (Runs::default(), Runs::default());
         let mut row = 0;
         while row < rows.num_rows() {
-            let series = self.series.get(self.next);
-            let series =
-                series.ok_or_else(|| internal_datafusion_err!("a file has rows beyond its series index"))?;
+            let Some(series) = self.series.get(self.next) else {
+                return exec_err!("a file has more rows than its series index tells; run `plume check`");
+            };
             let len = (series.rows - self.taken).min(rows.num_rows() - row);
             row += len;
             self.taken += len;
@@ -301,6 +307,14 @@ impl SeriesKeys {
         let mut columns: Vec<ArrayRef> = vec![mn.finish()?, factor.finish()?];
         columns.extend(rows.columns().iter().cloned());
         Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    }
+
+    /// Checks that every row told has come.
+    fn finish(&self) -> Result<()> {
+        if self.next < self.series.len() {
+            return exec_err!("a file has fewer rows than its series index tells; run `plume check`");
+        }
+        Ok(())
     }
 }
 
@@ -327,5 +341,63 @@ impl Runs {
     fn finish(self) -> Result<ArrayRef> {
         let values = StringViewArray::from_iter_values(self.values);
         Ok(Arc::new(RunArray::<Int32Type>::try_new(&Int32Array::from(self.ends), &values)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Int64Array;
+
+    fn keys(rows: [usize; 3]) -> SeriesKeys {
+        let names = [("A", "a00000"), ("A", "a21026"), ("B", "a21026")];
+        let series = names.iter().zip(rows);
+        let series = series.map(|((mn, factor), rows)| SeriesRows {
+            mn: (*mn).into(),
+            factor: (*factor).into(),
+            rows,
+        });
+        SeriesKeys { series: series.collect(), next: 0, taken: 0 }
+    }
+
+    fn schema() -> SchemaRef {
+        let run_ends = Arc::new(Field::new("run_ends", DataType::Int32, false));
+        let values = Arc::new(Field::new("values", DataType::Utf8View, true));
+        let key = DataType::RunEndEncoded(run_ends, values);
+        Arc::new(Schema::new(vec![
+            Field::new("mn", key.clone(), false),
+            Field::new("factor", key, false),
+            Field::new("ts", DataType::Int64, false),
+        ]))
+    }
+
+    fn rows(count: i64) -> RecordBatch {
+        let ts: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));
+        RecordBatch::try_from_iter([("ts", ts)]).unwrap()
+    }
+
+    fn texts(batch: &RecordBatch, column: usize) -> Vec<String> {
+        let runs = batch.column(column).as_run::<Int32Type>();
+        let values = runs.values().as_string_view();
+        (0..batch.num_rows()).map(|row| values.value(runs.get_physical_index(row)).to_owned()).collect()
+    }
+
+    #[test]
+    fn keys_go_on_over_batches() {
+        let mut keys = keys([2, 1, 2]);
+        let first = keys.add_to(&rows(4), &schema()).unwrap();
+        assert_eq!(texts(&first, 0), ["A", "A", "A", "B"]);
+        assert_eq!(texts(&first, 1), ["a00000", "a00000", "a21026", "a21026"]);
+        let second = keys.add_to(&rows(1), &schema()).unwrap();
+        assert_eq!((texts(&second, 0), texts(&second, 1)), (vec!["B".to_owned()], vec!["a21026".to_owned()]));
+        keys.finish().unwrap();
+    }
+
+    #[test]
+    fn rows_unlike_the_index_are_an_error_not_an_answer() {
+        let mut keys = keys([1, 1, 1]);
+        keys.add_to(&rows(2), &schema()).unwrap();
+        assert!(keys.finish().unwrap_err().to_string().contains("fewer rows"));
+        assert!(keys.add_to(&rows(2), &schema()).unwrap_err().to_string().contains("more rows"));
     }
 }
