@@ -1,6 +1,6 @@
 //! The store, ingest and session from outside, in one binary: linking is what costs.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
 mod dice;
 mod frame_model;

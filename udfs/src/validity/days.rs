@@ -185,9 +185,13 @@ impl ValidSums {
         let lane = first_hour % Self::LANES;
         let (head, rest) = values.split_at(((Self::LANES - lane) % Self::LANES).min(values.len()));
         let (chunks, tail) = rest.as_chunks();
-        sums.add(&padded(lane, head));
+        if !head.is_empty() {
+            sums.add(&padded(lane, head));
+        }
         chunks.iter().for_each(|chunk| sums.add(chunk));
-        sums.add(&padded(0, tail));
+        if !tail.is_empty() {
+            sums.add(&padded(0, tail));
+        }
         sums
     }
 

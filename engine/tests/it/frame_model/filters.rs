@@ -7,10 +7,13 @@ use super::{compact_now, land_all, same, whole_months};
 use crate::dice::Dice;
 use crate::{rows_of, session};
 
-/// A filter as SQL and as a test of a row, whose first columns are outlet, factor, time.
+/// A test of a row, whose first columns are outlet, factor, time.
+type Keeps = Box<dyn Fn(&[String]) -> bool>;
+
+/// A filter as SQL and as a test of a row.
 struct Filter {
     sql: String,
-    keeps: Box<dyn Fn(&[String]) -> bool>,
+    keeps: Keeps,
 }
 
 fn filter(sql: String, keeps: impl Fn(&[String]) -> bool + 'static) -> Filter {
