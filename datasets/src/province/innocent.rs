@@ -219,13 +219,13 @@ fn day_cycle(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
 /// A line out of use: no flow, and the analyser hisses in the empty duct.
 fn empty_duct(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
     process.load[stage.steps.clone()].fill(0.0);
-    let oxygen = process.oxygen();
-    for (index, signal) in process.signals.iter_mut().enumerate() {
+    for signal in &mut process.signals {
         for step in stage.steps.clone() {
-            let still = match index {
-                0 => 0.0,
-                1 => 22.0,
-                _ if Some(index) == oxygen => 20.9 + 0.03 * dice.normal(),
+            let still = match signal.factor {
+                "a00000" | "w00000" => 0.0,
+                "a01012" => 22.0,
+                "a19001" => 20.9 + 0.03 * dice.normal(),
+                "w01001" => 7.2 + 0.05 * dice.normal(),
                 _ => 0.3 + 0.2 * dice.uniform(),
             };
             if !signal.value[step].is_nan() {

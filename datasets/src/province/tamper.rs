@@ -94,6 +94,7 @@ pub(super) fn plant(dice: &mut Dice, process: &mut Process, number: usize) -> Pl
             "low_variance" => mean * (1.0 - share) * (1.0 + 0.002 * dice.normal()),
             "limit_clipping" => value * (1.0 + share) * limit / mean.max(0.01) * 0.8,
             "maximum_clamp" | "range_clamp" => value.min(mean * (1.0 - share / 2.0)),
+            "replay" if shown[step - len / 4].is_nan() => value,
             "replay" => shown[step - len / 4] * (1.0 + (0.5 - share).max(0.0) * 0.02 * dice.normal()),
             "synthetic_series" => {
                 mean * (1.0 - share + 0.05 * (offset as f64 / 24.0 * std::f64::consts::TAU).sin())

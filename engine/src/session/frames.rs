@@ -127,10 +127,11 @@ fn time_filters(request: &FrameRequest<'_>) -> Vec<Expr> {
     filters
 }
 
-/// Positions of the key columns and of those asked for that hold anything.
+/// Positions of the key columns and of those asked for that hold anything; value and flag are always read.
 fn projection(table: &Table, columns: &[&str], files: &[ScanFile]) -> Vec<usize> {
     let is_empty =
         |name: &str| files.iter().all(|file| file.file.all_null.iter().any(|column| column == name));
+    let is_empty = |name: &str| !matches!(name, "value" | "flag") && is_empty(name);
     let schema = table.arrow_schema();
     let wanted = table.key.iter().chain(columns.iter().filter(|name| !is_empty(name)));
     wanted.filter_map(|name| schema.index_of(name).ok()).collect()

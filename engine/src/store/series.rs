@@ -100,13 +100,13 @@ impl SeriesIndex {
         else {
             return Ok(None);
         };
-        let outlets: BTreeMap<&str, BTreeMap<&str, usize>> = serde_json::from_str(json)?;
-        let mut factors: HashMap<&str, Arc<str>> = HashMap::new();
+        let outlets: BTreeMap<String, BTreeMap<String, usize>> = serde_json::from_str(json)?;
+        let mut factors: HashMap<String, Arc<str>> = HashMap::new();
         let mut series = Vec::new();
         for (mn, rows_of) in outlets {
             let mn: Arc<str> = mn.into();
             for (factor, rows) in rows_of {
-                let factor = factors.entry(factor).or_insert_with(|| factor.into());
+                let factor = factors.entry(factor).or_insert_with_key(|factor| factor.as_str().into());
                 series.push(SeriesRows { mn: Arc::clone(&mn), factor: Arc::clone(factor), rows });
             }
         }
@@ -143,6 +143,14 @@ impl SeriesIndexes {
             reason: format!("its series index can't be read ({error}); restore the file"),
         })?;
         let index = index.flatten().map(Arc::new);
+        let rows =
+            |index: &Arc<SeriesIndex>| index.series.iter().map(|series| series.rows as u64).sum::<u64>();
+        if index.as_ref().is_some_and(|index| rows(index) != file.file.rows) {
+            return Err(Error::Input {
+                path: file.location.to_string(),
+                reason: "its series index tells other rows than it has; restore the file".to_owned(),
+            });
+        }
         self.known.lock().await.insert(file.location.clone(), index.clone());
         Ok(index)
     }
@@ -179,6 +187,14 @@ mod tests {
         assert_eq!(index.series(), expected);
         let metadata = index.to_metadata().unwrap();
         assert_eq!(metadata.value.as_deref(), Some(r#"{"A":{"a00000":2,"a21026":2},"B":{"a21026":1}}"#));
+        assert_eq!(SeriesIndex::of_metadata(&[metadata]).unwrap(), Some(index));
+    }
+
+    #[test]
+    fn names_that_json_escapes_come_back() {
+        let mut index = SeriesIndex::default();
+        index.add(table("hourly").unwrap(), &rows(&[("A\t\"\\", "a\\b")]));
+        let metadata = index.to_metadata().unwrap();
         assert_eq!(SeriesIndex::of_metadata(&[metadata]).unwrap(), Some(index));
     }
 

@@ -132,7 +132,11 @@ pub async fn vacuum(store: &Store, written_before: DateTime<Utc>) -> Result<Vacu
             }
             for staged in staged_files(store.location().table_url(log.name())?).await? {
                 if DateTime::<Utc>::from(staged.modified) < written_before {
-                    std::fs::remove_file(&staged.path)?;
+                    match std::fs::remove_file(&staged.path) {
+                        // Whole by now, or another vacuum was faster.
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                        removed => removed?,
+                    }
                     vacuumed.files += 1;
                     vacuumed.bytes += staged.bytes;
                 }

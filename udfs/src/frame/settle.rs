@@ -159,8 +159,10 @@ impl SettledOutlet {
             let Ok(position) = usize::try_from(hour_of(rows.ts[row]) - flow.first) else { continue };
             let by_minutes = flow.valid_minutes.get(position).is_some_and(|minutes| !minutes.is_nan());
             let valid = flow.state.get(position).is_some_and(|state| state.is_valid());
-            if valid && !by_minutes && !rows.total[row].is_nan() {
-                out[position] = rows.total[row];
+            // Of two rows in one hour the later decides, with a total or without.
+            if valid && !by_minutes {
+                let by_value = flow.value[position] * medium.cubic_metres_per_hour();
+                out[position] = if rows.total[row].is_nan() { by_value } else { rows.total[row] };
             }
         }
     }

@@ -54,7 +54,7 @@ pub struct Day {
     pub required_hours: u32,
     /// Hours of stopped production.
     pub stopped_hours: u32,
-    /// Hours for which no row came.
+    /// Hours due for which no row came.
     pub absent_hours: u32,
     /// Whether enough hours are valid.
     pub valid: bool,
@@ -146,7 +146,7 @@ fn sum_day(first_hour: usize, states: &[HourState], values: &[f64], weights: Opt
     day.valid_hours += count(HourState::StopContradicted);
     day.stopped_hours = count(HourState::Stopped);
     day.due_hours -= not_due + day.stopped_hours + count(HourState::NoFlow);
-    day.absent_hours = not_due + count(HourState::Missing);
+    day.absent_hours = count(HourState::Missing);
     Some(day)
 }
 

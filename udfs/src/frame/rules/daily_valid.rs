@@ -126,7 +126,7 @@ impl SeriesDays {
             let reported = day_of(rows.ts[row]);
             let Ok(position) = self.days.binary_search_by_key(&reported, |day| day.day) else { continue };
             let day = &mut self.days[position];
-            if day.stopped_hours > 0 || day.absent_hours < day.due_hours {
+            if day.stopped_hours > 0 || day.due_hours == 0 || day.absent_hours < day.due_hours {
                 continue;
             }
             self.reported[position] = true;
