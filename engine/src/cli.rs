@@ -186,21 +186,36 @@ fn run(command: Command) -> Result<()> {
     done
 }
 
+impl Command {
+    /// The store it is about.
+    fn store(&self) -> Option<&str> {
+        match self {
+            Self::Demo { store } => store.as_deref(),
+            Self::Ingest(args) => Some(&args.store),
+            Self::Sql(args) => Some(&args.store),
+            Self::Compact(args) | Self::Vacuum(args) | Self::Check(args) => Some(&args.store),
+            Self::Generate(_) | Self::Dictionary { .. } => None,
+        }
+    }
+}
+
 async fn dispatch(command: Command) -> Result<()> {
+    let store = command.store().map(str::to_owned);
+    run_command(command).await.map_err(|error| match store {
+        Some(store) => error.in_store(&store),
+        None => error,
+    })
+}
+
+async fn run_command(command: Command) -> Result<()> {
     match command {
         Command::Demo { store } => demo::run(store.as_deref()).await,
         Command::Generate(args) => generate(&args),
-        Command::Ingest(args) => {
-            let store = args.store.clone();
-            ingest::run(args).await.map_err(|error| error.in_store(&store))
-        }
-        Command::Sql(args) => {
-            let store = args.store.clone();
-            sql(args).await.map_err(|error| error.in_store(&store))
-        }
-        Command::Compact(args) => run_compact(&args.store).await.map_err(|error| error.in_store(&args.store)),
-        Command::Vacuum(args) => run_vacuum(&args.store).await.map_err(|error| error.in_store(&args.store)),
-        Command::Check(args) => run_check(&args.store).await.map_err(|error| error.in_store(&args.store)),
+        Command::Ingest(args) => ingest::run(args).await,
+        Command::Sql(args) => sql(args).await,
+        Command::Compact(args) => run_compact(&args.store).await,
+        Command::Vacuum(args) => run_vacuum(&args.store).await,
+        Command::Check(args) => run_check(&args.store).await,
         Command::Dictionary { format } => {
             let entries = plume_sql::entries();
             let text = match format {

@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::session::{Session, options};
 use crate::store::Store;
+use crate::store::delta::input_id;
 use crate::{Error, Result};
 use landing::TableLanding;
 use map::Map;
@@ -239,6 +240,5 @@ fn content_id(path: &Path, request: &IngestRequest) -> std::io::Result<String> {
     std::io::copy(&mut std::fs::File::open(path)?, &mut hash)?;
     hash.update(request.table.name);
     hash.update(request.map.text());
-    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("ingest-{digest}"))
+    Ok(input_id("ingest", hash))
 }

@@ -117,9 +117,8 @@ pub(super) fn befall(
     let is_air = process.oxygen().is_some();
     let fitting: Vec<&Twin> = TWINS.iter().filter(|twin| is_air || !twin.air_only).collect();
     let twin = fitting[number % fitting.len()];
-    let len = process.load.len();
-    let start = len / 3 + dice.below(len / 6 + 1);
-    let steps = if twin.always { 0..len } else { start..(start + len / 3).min(len).max(start + 1) };
+    let third = process.some_third(dice);
+    let steps = if twin.always { 0..process.load.len() } else { third };
     let signal = process.oxygen().filter(|_| twin.resembles == "oxygen_tampering");
     let signal = signal.unwrap_or_else(|| 3 + dice.below(2));
     (twin.shape)(dice, process, &Stage { steps: steps.clone(), signal, interval, outages });
@@ -137,12 +136,6 @@ fn reshape(process: &mut Process, stage: &Stage<'_>, mut new: impl FnMut(usize, 
     }
 }
 
-fn mean(process: &Process, signal: usize) -> f64 {
-    let known = process.signals[signal].value.iter().filter(|value| !value.is_nan());
-    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    sum / f64::max(count, 1.0)
-}
-
 /// Gas so clean that the analyser mostly shows its detection limit.
 fn detection_floor(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
     let floor = process.limits[stage.signal].max(1.0) * 0.01;
@@ -154,7 +147,7 @@ fn detection_floor(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
 
 /// A kiln at one load all year: everything is steady, the pollutant too.
 fn steady_plant(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
-    let level = mean(process, stage.signal);
+    let level = process.mean(stage.signal);
     let load = process.load.iter().sum::<f64>() / process.load.len().max(1) as f64;
     process.load.iter_mut().filter(|load| **load > 0.0).for_each(|step| *step = load + 0.3 * dice.normal());
     reshape(
@@ -176,7 +169,7 @@ fn set_point(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
 
 /// Real concentrations above the range: the analyser shows its range and says so.
 fn over_range(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
-    let range = mean(process, stage.signal) * 1.2;
+    let range = process.mean(stage.signal) * 1.2;
     reshape(process, stage, |_, value| (value * (1.1 + 0.05 * dice.normal())).min(range));
     let signal = &mut process.signals[stage.signal];
     let top = rounded(range, signal.decimals);
@@ -189,7 +182,7 @@ fn over_range(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
 
 /// A dual-range analyser dwells at the top of its low range before it switches.
 fn dual_range(_: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
-    let low_range = mean(process, stage.signal) * 1.1;
+    let low_range = process.mean(stage.signal) * 1.1;
     reshape(process, stage, |_, value| {
         if (low_range..low_range * 1.03).contains(&value) { low_range * 0.99 } else { value }
     });
@@ -197,7 +190,7 @@ fn dual_range(_: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
 
 /// A recipe of eight hours over and over, each batch a little different.
 fn batch_cycle(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
-    let level = mean(process, stage.signal);
+    let level = process.mean(stage.signal);
     let recipe = [0.55, 0.8, 1.1, 1.35, 1.4, 1.2, 0.95, 0.65];
     let an_hour = stage.interval.steps_an_hour();
     reshape(process, stage, |step, value| {
@@ -208,7 +201,7 @@ fn batch_cycle(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
 
 /// Household waste water rises and falls with the day.
 fn day_cycle(dice: &mut Dice, process: &mut Process, stage: &Stage<'_>) {
-    let level = mean(process, stage.signal);
+    let level = process.mean(stage.signal);
     let a_day = 24.0 * stage.interval.steps_an_hour() as f64;
     reshape(process, stage, |step, value| {
         let wave = (step as f64 / a_day * std::f64::consts::TAU).sin();

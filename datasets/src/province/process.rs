@@ -29,6 +29,20 @@ impl Process {
         self.signals.iter().position(|signal| signal.factor == "a19001")
     }
 
+    /// Mean of the values of a signal that are there.
+    pub(super) fn mean(&self, signal: usize) -> f64 {
+        let known = self.signals[signal].value.iter().filter(|value| !value.is_nan());
+        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+        sum / f64::max(count, 1.0)
+    }
+
+    /// A third of the steps, from somewhere behind the first third on.
+    pub(super) fn some_third(&self, dice: &mut Dice) -> std::ops::Range<usize> {
+        let len = self.load.len();
+        let start = len / 3 + dice.below(len / 6 + 1);
+        start..(start + len / 3).min(len).max(start + 1)
+    }
+
     /// Mixes a share of air into the gas at the probe, or of clean water into the
     /// sample: oxygen up, every concentration down by one ratio.
     pub(super) fn mix_in(&mut self, step: usize, share: f64) {

@@ -76,13 +76,11 @@ pub(super) fn plant(dice: &mut Dice, process: &mut Process, number: usize) -> Pl
     let family = fitting[number % fitting.len()];
     let (strength, share) = STRENGTHS[number / fitting.len() % STRENGTHS.len()];
     let len = process.load.len();
-    let start = len / 3 + dice.below(len / 6 + 1);
-    let steps = start..(start + len / 3).min(len).max(start + 1);
+    let steps = process.some_third(dice);
     let signal = oxygen.filter(|_| family == "oxygen_tampering").unwrap_or_else(|| 3 + dice.below(2));
     let shown: Vec<f64> = process.signals[signal].value.clone();
     let limit = process.limits[signal].max(1.0);
-    let known: Vec<f64> = shown.iter().copied().filter(|value| !value.is_nan()).collect();
-    let mean = known.iter().sum::<f64>() / known.len().max(1) as f64;
+    let mean = process.mean(signal);
     let decimals = process.signals[signal].decimals;
     for (offset, step) in steps.clone().enumerate() {
         let value = shown[step];

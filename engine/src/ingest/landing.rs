@@ -21,7 +21,7 @@ use crate::store::delta::{Change, DeltaLog, Landed, LiveFile};
 use crate::store::scan::{ScanFile, ScanRequest, layer_inputs, scan_files};
 use crate::store::table::STORE_URL;
 use crate::store::version::{RowComparison, VersionMerge, sort_rows};
-use crate::store::writer::{Effort, partition_of, write_file};
+use crate::store::writer::{partition_of, write_file};
 
 /// Rows that are sorted at once.
 const CHUNK_ROWS: usize = 1 << 20;
@@ -135,9 +135,7 @@ impl TableLanding {
         let rows = if kept == rows.num_rows() { rows } else { filter_record_batch(&rows, &keep)? };
         for part in partitions(self.table, rows)? {
             let (objects, table) = (self.log.objects(), self.table);
-            self.writes.push(tokio::spawn(async move {
-                write_file(objects.as_ref(), table, part, Effort::Landing).await
-            }));
+            self.writes.push(tokio::spawn(async move { write_file(objects.as_ref(), table, part).await }));
         }
         Ok(())
     }

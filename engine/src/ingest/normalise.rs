@@ -20,7 +20,7 @@ use super::source::RawBatch;
 use crate::session::options::parse_time;
 use crate::store::delta::Change;
 use crate::store::version::sort_rows;
-use crate::store::writer::{Effort, write_file};
+use crate::store::writer::write_file;
 use crate::store::{Store, table_named};
 use crate::{Error, Result};
 
@@ -510,7 +510,7 @@ pub(super) async fn commit_rejects(store: &Store, id: &str, rejects: &[Reject]) 
         text(|r| &r.position),
     ];
     let rows = sort_rows(table, &RecordBatch::try_new(table.arrow_schema(), columns)?)?;
-    let adds = vec![write_file(log.objects().as_ref(), table, rows, Effort::Landing).await?];
+    let adds = vec![write_file(log.objects().as_ref(), table, rows).await?];
     log.append(&Change {
         adds,
         data_change: true,

@@ -94,15 +94,14 @@ impl FrameSource for StoreFrames {
         }
         let by_outlet = table_named(SeriesTable::Hourly.name())?;
         let split_points = split_points(by_outlet, &all_files, session.config().target_partitions());
-        let mut filter = SeriesFilter {
-            on_outlets: request.filters,
-            usage: FactorUsage::new(request.asked),
-            registry: Arc::clone(&registry),
-        };
+        let mut filter =
+            SeriesFilter { usage: FactorUsage::new(request.asked), registry: Arc::clone(&registry) };
         let mut inputs = Vec::new();
         for (series, columns, table, files) in tables {
             let projection = projection(table.table(), &columns, &files);
-            let plans = table.series_plans(session, files, &projection, &split_points, &mut filter).await?;
+            let plans = table
+                .series_plans(session, files, &projection, &split_points, request.filters, &mut filter)
+                .await?;
             inputs.extend(plans.into_iter().map(|plan| FrameInput { table: series, plan }));
         }
         Ok(FramePlan { inputs, split_points, registry })
@@ -129,10 +128,9 @@ fn time_filters(request: &FrameRequest<'_>) -> Vec<Expr> {
 
 /// Positions of the key columns and of those asked for that hold anything; value and flag are always read.
 fn projection(table: &Table, columns: &[&str], files: &[ScanFile]) -> Vec<usize> {
-    let is_empty =
-        |name: &str| files.iter().all(|file| file.file.all_null.iter().any(|column| column == name));
-    let is_empty = |name: &str| !matches!(name, "value" | "flag") && is_empty(name);
+    let holds_any = |name: &str| files.iter().any(|file| file.file.all_null.iter().all(|c| c != name));
+    let is_read = |name: &&&str| matches!(**name, "value" | "flag") || holds_any(name);
     let schema = table.arrow_schema();
-    let wanted = table.key.iter().chain(columns.iter().filter(|name| !is_empty(name)));
+    let wanted = table.key.iter().chain(columns.iter().filter(is_read));
     wanted.filter_map(|name| schema.index_of(name).ok()).collect()
 }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::Store;
-use super::delta::{Change, DeltaLog, LiveFile, Snapshot};
+use super::delta::{Change, DeltaLog, LiveFile, Snapshot, input_id};
 use super::scan::{ScanRequest, layer_inputs, scan_files};
 use super::table::STORE_URL;
 use super::version::{RowComparison, VersionMerge};
@@ -200,8 +200,7 @@ fn compaction_id(files: &[LiveFile]) -> String {
         hash.update(file.path.as_ref());
         hash.update("\n");
     }
-    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("compact-{digest}")
+    input_id("compact", hash)
 }
 
 /// Puts sorted rows into files of about `rows_per_file` rows, cut where the first

@@ -28,6 +28,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use plume_datasets::schema::{Partitioning, Table};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::location::Location;
 use crate::{Error, Result};
@@ -363,6 +364,12 @@ impl DeltaLog {
         let is_data = |meta: &ObjectMeta| !meta.location.as_ref().starts_with('_');
         Ok(listed.into_iter().filter(|meta| is_data(meta) && !known.contains(&meta.location)).collect())
     }
+}
+
+/// The id by which a log knows an input again: who brought it, and a hash of what it is.
+pub fn input_id(who: &str, hash: Sha256) -> String {
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{who}-{digest}")
 }
 
 /// The partition column of a table, if it has one.

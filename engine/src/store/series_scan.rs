@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, RunArray, StringViewArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
-use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, DataFusionError, Result, Statistics, exec_err, internal_err};
+use datafusion::common::{DataFusionError, Result, Statistics, exec_err, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetRowSelection;
 use datafusion::datasource::physical_plan::{
@@ -21,8 +20,6 @@ use datafusion::datasource::physical_plan::{
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext, TryEmitter, async_try_stream};
-use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -48,18 +45,16 @@ pub struct SeriesFile {
 
 /// Which series are read. What is read is filtered again.
 #[derive(Debug)]
-pub struct SeriesFilter<'a> {
-    /// Filters on the first key column.
-    pub on_outlets: &'a [Expr],
+pub struct SeriesFilter {
     /// How factors are used.
     pub usage: FactorUsage,
     /// What is known of the outlets.
     pub registry: Arc<Registry>,
 }
 
-impl SeriesFilter<'_> {
+impl SeriesFilter {
     /// Whether each series of a file is read.
-    fn wanted(&mut self, session: &dyn Session, key: &str, index: &SeriesIndex) -> Result<Vec<bool>> {
+    fn wanted(&mut self, request: &ScanRequest<'_>, index: &SeriesIndex) -> Result<Vec<bool>> {
         let stopped =
             |mn: &str| self.registry.outlet(mn).is_some_and(|facts| !facts.production_stops.is_empty());
         let is_used = |series: &SeriesRows| match self.usage.of(&series.factor) {
@@ -68,11 +63,12 @@ impl SeriesFilter<'_> {
             Usage::Unused => false,
         };
         let mut wanted: Vec<bool> = index.series().iter().map(is_used).collect();
-        let Some(filter) = conjunction(self.on_outlets.iter().cloned()) else { return Ok(wanted) };
-        let schema = Arc::new(Schema::new(vec![Field::new(key, DataType::Utf8View, false)]));
-        let filter = session.create_physical_expr(filter, &DFSchema::try_from(Arc::clone(&schema))?)?;
+        let Some(filter) = &request.key_filter else { return Ok(wanted) };
+        // The key comes first in a table's schema, in whose terms the filter is.
+        let schema = Arc::new(request.table.arrow_schema().project(&[0, 1])?);
         let mn = StringViewArray::from_iter_values(index.series().iter().map(|series| &*series.mn));
-        let rows = RecordBatch::try_new(schema, vec![Arc::new(mn)])?;
+        let factor = StringViewArray::from_iter_values(index.series().iter().map(|series| &*series.factor));
+        let rows = RecordBatch::try_new(schema, vec![Arc::new(mn), Arc::new(factor)])?;
         // A filter that fails is left to fail where it stands in the query.
         let Ok(kept) = filter.evaluate(&rows).and_then(|kept| kept.into_array(rows.num_rows())) else {
             return Ok(wanted);
@@ -89,13 +85,12 @@ pub fn series_plan(
     request: &ScanRequest<'_>,
     reader: Arc<dyn ParquetFileReaderFactory>,
     files: &[SeriesFile],
-    session: &dyn Session,
-    filter: &mut SeriesFilter<'_>,
+    filter: &mut SeriesFilter,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let Some((keys, _)) = request.table.key.split_at_checked(2) else {
         return internal_err!("table {} has no series", request.table.name);
     };
-    let wanted = files.iter().map(|file| filter.wanted(session, keys[0], &file.index));
+    let wanted = files.iter().map(|file| filter.wanted(request, &file.index));
     let wanted = wanted.collect::<Result<Vec<_>>>()?;
     let schema = with_dictionaries(&request.table.arrow_schema());
     let mut groups = Vec::new();

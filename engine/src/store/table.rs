@@ -159,9 +159,10 @@ impl StoreTable {
         files: Vec<ScanFile>,
         projection: &[usize],
         split_points: &[String],
-        filter: &mut SeriesFilter<'_>,
+        key_filters: &[Expr],
+        filter: &mut SeriesFilter,
     ) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
-        let request = self.request(session, projection, split_points, filter.on_outlets)?;
+        let request = self.request(session, projection, split_points, key_filters)?;
         let objects = Arc::clone(self.snapshots.store().location().object_store());
         let footers = session.runtime_env().cache_manager.get_file_metadata_cache();
         let reader: Arc<dyn ParquetFileReaderFactory> =
@@ -173,7 +174,7 @@ impl StoreTable {
                 false => None,
             };
             plans.push(match indexed {
-                Some(files) => series_plan(&request, Arc::clone(&reader), &files, session, filter)?,
+                Some(files) => series_plan(&request, Arc::clone(&reader), &files, filter)?,
                 None => sorted_plan(&request, files)?,
             });
         }

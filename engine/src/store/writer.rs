@@ -64,16 +64,11 @@ pub fn partition_of(table: &Table, ts: i64) -> i64 {
     }
 }
 
-/// Writes one file of rows that are sorted and of one partition, and returns the
+/// Lands one file of rows that are sorted and of one partition, and returns the
 /// action that adds it to the log. Nothing refers to the file before that commit.
-pub async fn write_file(
-    objects: &dyn ObjectStore,
-    table: &'static Table,
-    rows: RecordBatch,
-    effort: Effort,
-) -> Result<Add> {
+pub async fn write_file(objects: &dyn ObjectStore, table: &'static Table, rows: RecordBatch) -> Result<Add> {
     let file = tokio::task::spawn_blocking(move || {
-        let mut encoder = FileEncoder::new(table, effort)?;
+        let mut encoder = FileEncoder::new(table, Effort::Landing)?;
         encoder.write(&rows)?;
         encoder.finish()
     })
@@ -88,12 +83,7 @@ pub async fn put_file(objects: &dyn ObjectStore, table: &Table, file: EncodedFil
         (Some(column), Some(value)) => format!("{column}={value}/"),
         _ => String::new(),
     };
-    let suffix = match (file.has_versions, file.effort) {
-        (true, _) => VERSIONS_SUFFIX,
-        (false, Effort::Compaction) => COMPACTED_SUFFIX,
-        (false, Effort::Landing) => ".parquet",
-    };
-    let path = Path::parse(format!("{folder}{}{suffix}", Uuid::new_v4()))?;
+    let path = Path::parse(format!("{folder}{}{}", Uuid::new_v4(), file.suffix))?;
     let size = file.bytes.len();
     objects.put(&path, file.bytes.into()).await?;
     Ok(Add {
@@ -110,11 +100,11 @@ pub async fn put_file(objects: &dyn ObjectStore, table: &Table, file: EncodedFil
 /// A Parquet file in memory, and what the log says of it.
 #[derive(Debug)]
 pub struct EncodedFile {
-    effort: Effort,
     bytes: Bytes,
     statistics: Value,
     partition: Option<String>,
-    has_versions: bool,
+    /// How its name ends.
+    suffix: &'static str,
 }
 
 /// Encodes sorted rows of one partition, batch by batch, into one row group: a
@@ -175,11 +165,14 @@ impl FileEncoder {
             self.writer.append_key_value_metadata(series.to_metadata()?);
         }
         Ok(EncodedFile {
-            effort: self.effort,
             bytes: self.writer.into_inner()?.into(),
             statistics: self.statistics.to_json(),
             partition: self.partition,
-            has_versions: self.has_versions,
+            suffix: match (self.has_versions, self.effort) {
+                (true, _) => VERSIONS_SUFFIX,
+                (false, Effort::Compaction) => COMPACTED_SUFFIX,
+                (false, Effort::Landing) => ".parquet",
+            },
         })
     }
 }

@@ -54,11 +54,6 @@ impl HourState {
         !matches!(self, Self::NotDue | Self::Stopped | Self::NoFlow)
     }
 
-    /// Whether the day has to be filled from elsewhere: no row came for the hour.
-    pub fn is_absent(self) -> bool {
-        matches!(self, Self::NotDue | Self::Missing)
-    }
-
     /// What the `reason` column says; `None` for a plainly valid hour.
     pub fn reason(self) -> Option<&'static str> {
         match self {
