@@ -16,6 +16,7 @@
 //! | [`version`] | the version in force: the rule, and the merge that applies it |
 //! | [`scan`] | plans over live files: pruned, cut at outlets, order declared |
 //! | [`series`] | the index of a file's series |
+//! | [`extents`] | from when to when series reach |
 //! | [`series_scan`] | plans over whole series, without their key columns |
 //! | [`mod@table`] | a table as SQL sees it |
 //! | [`compact`] | merges files and keeps the order |
@@ -23,6 +24,7 @@
 
 pub mod compact;
 pub mod delta;
+pub mod extents;
 pub mod location;
 pub mod scan;
 pub mod series;

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`outlet`] | the frame: rows of one outlet, by table and factor |
 //! | [`facts`] | what the registry knows of an outlet |
+//! | [`extents`] | from when to when each series reaches in the whole store |
 //! | [`settle`] | the hours of every series of an outlet, stops and flow applied |
 //! | [`asked`] | what a query asks of a rule: columns and factors |
 //! | [`cursor`] | cuts sorted streams into frames |
@@ -25,6 +26,7 @@
 pub mod asked;
 pub mod cursor;
 pub mod exec;
+pub mod extents;
 pub mod facts;
 pub mod outlet;
 pub mod rules;

@@ -1,20 +1,19 @@
 //! Gives the frame operator what it reads: sorted plans over the store, all cut
 //! at the same outlets, and the registry.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::Expr;
-use datafusion::prelude::{col, lit};
+use datafusion::common::Result;
 use plume_datasets::schema::Table;
 use plume_udfs::frame::asked::FactorUsage;
 use plume_udfs::frame::exec::FrameInput;
 use plume_udfs::frame::facts::Registry;
 use plume_udfs::frame::outlet::SeriesTable;
 use plume_udfs::frame::source::{FramePlan, FrameRequest, FrameSource};
-use plume_udfs::time::{HOUR_US, hour_of};
+use plume_udfs::time::hour_of;
 use plume_udfs::validity::Rulebook;
 use tokio::sync::Mutex;
 
@@ -48,7 +47,13 @@ impl StoreFrames {
         for name in facts::TABLES {
             versions.push(self.snapshots.of(&store.log(table_named(name)?)?).await?.version());
         }
-        let state = (versions, as_of(session.config_options())?, self.horizon().await?);
+        let as_of = as_of(session.config_options())?;
+        let horizon = match as_of {
+            // What came later must not tell what was due.
+            Some(_) => self.snapshots.extents(session).await?.horizon(),
+            None => self.horizon().await?,
+        };
+        let state = (versions, as_of, horizon);
         let mut known = self.registry.lock().await;
         if let Some((known_state, registry)) = known.as_ref()
             && *known_state == state
@@ -78,17 +83,15 @@ impl StoreFrames {
 impl FrameSource for StoreFrames {
     async fn plan(&self, session: &dyn Session, request: FrameRequest<'_>) -> Result<FramePlan> {
         let registry = self.registry(session).await?;
-        let mut filters = request.filters.to_vec();
-        // The due hours of an outlet nobody registered reach from its first row to
-        // its last, so where none is registered every file is read.
-        if registry.outlets().iter().any(|outlet| !outlet.registered.is_empty()) {
-            filters.extend(time_filters(&request));
-        }
         let mut tables = Vec::new();
         let mut all_files = Vec::new();
+        let mut reads_all = true;
         for (series, columns) in request.tables {
             let table = StoreTable::new(table_named(series.name())?, Arc::clone(&self.snapshots));
-            let files = table.pruned_files(session, &filters).await?;
+            let mut files = table.pruned_files(session, request.filters).await?;
+            let before = files.len();
+            files.retain(|file| reaches_into(series, file, &request.hours));
+            reads_all &= files.len() == before;
             all_files.extend(files.iter().cloned());
             tables.push((series, columns, table, files));
         }
@@ -104,7 +107,8 @@ impl FrameSource for StoreFrames {
                 .await?;
             inputs.extend(plans.into_iter().map(|plan| FrameInput { table: series, plan }));
         }
-        Ok(FramePlan { inputs, split_points, registry })
+        let extents = if reads_all { Arc::default() } else { self.snapshots.extents(session).await? };
+        Ok(FramePlan { inputs, split_points, registry, extents })
     }
 
     fn rulebook(&self, session: &dyn Session) -> Result<Rulebook> {
@@ -112,18 +116,10 @@ impl FrameSource for StoreFrames {
     }
 }
 
-/// Filters that prune files to the hours asked for.
-fn time_filters(request: &FrameRequest<'_>) -> Vec<Expr> {
-    let ts = |hour: i64| lit(ScalarValue::TimestampMicrosecond(Some(hour.saturating_mul(HOUR_US)), None));
-    let mut filters = Vec::new();
-    if request.hours.start != i64::MIN {
-        // A reported day starts up to 23 hours before the hours it stands for.
-        filters.push(col("ts").gt_eq(ts(request.hours.start - 23)));
-    }
-    if request.hours.end != i64::MAX {
-        filters.push(col("ts").lt(ts(request.hours.end)));
-    }
-    filters
+/// Whether rows of a file stand for any of the hours.
+fn reaches_into(series: SeriesTable, file: &ScanFile, hours: &Range<i64>) -> bool {
+    let Some((first, last)) = file.file.ts_range("ts") else { return true };
+    hour_of(last) + series.hours_of_row() > hours.start && hour_of(first) < hours.end
 }
 
 /// Positions of the key columns and of those asked for that hold anything; value and flag are always read.

@@ -1,10 +1,10 @@
 //! The series index: which rows of a file are of which outlet and factor.
 //!
 //! A compacted file names its series in its footer, in their order, each with
-//! its number of rows:
+//! its number of rows and the hours of its first and last, counted from 1970:
 //!
 //! ```json
-//! {"91420100MA4K": {"a00000": 744, "a21026": 740}, "91420100MA4L": {"w00000": 744}}
+//! {"91420100MA4K": {"a00000": [744, 490896, 491639], "a21026": [740, 490896, 491639]}}
 //! ```
 //!
 //! Who reads whole series needs no key columns then, which are half of what a
@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampMicrosecondType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
@@ -21,6 +22,7 @@ use object_store::path::Path;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::file::metadata::{KeyValue, PageIndexPolicy};
 use plume_datasets::schema::Table;
+use plume_udfs::time::hour_of;
 use tokio::sync::Mutex;
 
 use super::scan::ScanFile;
@@ -44,7 +46,14 @@ pub struct SeriesRows {
     pub factor: Arc<str>,
     /// Number of rows.
     pub rows: usize,
+    /// The hour of the first row, counted from 1970.
+    pub first_hour: i64,
+    /// The hour of the last row.
+    pub last_hour: i64,
 }
+
+/// Number of rows, hour of the first and of the last.
+type RowsInFooter = (usize, i64, i64);
 
 /// The series of a file in the order of their rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,31 +71,43 @@ impl SeriesIndex {
     pub(super) fn add(&mut self, table: &Table, rows: &RecordBatch) {
         let [mn, factor, ..] = table.key else { return };
         let text = |name: &str| rows.column_by_name(name).and_then(|column| column.as_string_view_opt());
-        let (Some(mn), Some(factor)) = (text(mn), text(factor)) else { return };
+        let ts = rows.column_by_name("ts").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        let (Some(mn), Some(factor), Some(ts)) = (text(mn), text(factor), ts) else { return };
         let mut start = 0;
         for row in 1..=rows.num_rows() {
             let same = row < rows.num_rows()
                 && mn.value(row) == mn.value(start)
                 && factor.value(row) == factor.value(start);
             if !same {
-                self.add_run(mn.value(start), factor.value(start), row - start);
+                let (first_hour, last_hour) = (hour_of(ts.value(start)), hour_of(ts.value(row - 1)));
+                let (mn, factor) = (mn.value(start), factor.value(start));
+                self.add_run(mn, factor, row - start, first_hour, last_hour);
                 start = row;
             }
         }
     }
 
-    fn add_run(&mut self, mn: &str, factor: &str, rows: usize) {
+    fn add_run(&mut self, mn: &str, factor: &str, rows: usize, first_hour: i64, last_hour: i64) {
         match self.series.last_mut() {
-            Some(last) if *last.mn == *mn && *last.factor == *factor => last.rows += rows,
-            _ => self.series.push(SeriesRows { mn: mn.into(), factor: factor.into(), rows }),
+            Some(last) if *last.mn == *mn && *last.factor == *factor => {
+                last.rows += rows;
+                last.last_hour = last_hour;
+            }
+            _ => self.series.push(SeriesRows {
+                mn: mn.into(),
+                factor: factor.into(),
+                rows,
+                first_hour,
+                last_hour,
+            }),
         }
     }
 
     /// As the footer holds it.
     pub(super) fn to_metadata(&self) -> Result<KeyValue> {
-        let mut outlets: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-        for SeriesRows { mn, factor, rows } in &self.series {
-            outlets.entry(mn).or_default().insert(factor, *rows);
+        let mut outlets: BTreeMap<&str, BTreeMap<&str, RowsInFooter>> = BTreeMap::new();
+        for SeriesRows { mn, factor, rows, first_hour, last_hour } in &self.series {
+            outlets.entry(mn).or_default().insert(factor, (*rows, *first_hour, *last_hour));
         }
         let json = serde_json::to_string(&outlets).map_err(std::io::Error::from)?;
         Ok(KeyValue::new(METADATA_KEY.to_owned(), json))
@@ -100,14 +121,15 @@ impl SeriesIndex {
         else {
             return Ok(None);
         };
-        let outlets: BTreeMap<String, BTreeMap<String, usize>> = serde_json::from_str(json)?;
+        let outlets: BTreeMap<String, BTreeMap<String, RowsInFooter>> = serde_json::from_str(json)?;
         let mut factors: HashMap<String, Arc<str>> = HashMap::new();
         let mut series = Vec::new();
         for (mn, rows_of) in outlets {
             let mn: Arc<str> = mn.into();
-            for (factor, rows) in rows_of {
+            for (factor, (rows, first_hour, last_hour)) in rows_of {
                 let factor = factors.entry(factor).or_insert_with_key(|factor| factor.as_str().into());
-                series.push(SeriesRows { mn: Arc::clone(&mn), factor: Arc::clone(factor), rows });
+                let (mn, factor) = (Arc::clone(&mn), Arc::clone(factor));
+                series.push(SeriesRows { mn, factor, rows, first_hour, last_hour });
             }
         }
         Ok(Some(Self { series }))
@@ -164,14 +186,18 @@ impl SeriesIndexes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, StringViewArray};
+    use arrow::array::{ArrayRef, StringViewArray, TimestampMicrosecondArray};
     use plume_datasets::schema::table;
+    use plume_udfs::time::HOUR_US;
 
-    fn rows(keys: &[(&str, &str)]) -> RecordBatch {
+    /// Rows of outlet, factor and hour.
+    fn rows(keys: &[(&str, &str, i64)]) -> RecordBatch {
         let column = |values: Vec<&str>| -> ArrayRef { Arc::new(StringViewArray::from(values)) };
+        let ts = TimestampMicrosecondArray::from_iter_values(keys.iter().map(|key| key.2 * HOUR_US + 1));
         let columns = [
             ("mn", column(keys.iter().map(|key| key.0).collect())),
             ("factor", column(keys.iter().map(|key| key.1).collect())),
+            ("ts", Arc::new(ts) as ArrayRef),
         ];
         RecordBatch::try_from_iter(columns).unwrap()
     }
@@ -180,20 +206,30 @@ mod tests {
     fn series_go_on_over_batches_and_come_back_from_the_footer() {
         let hourly = table("hourly").unwrap();
         let mut index = SeriesIndex::default();
-        index.add(hourly, &rows(&[("A", "a00000"), ("A", "a00000"), ("A", "a21026")]));
-        index.add(hourly, &rows(&[("A", "a21026"), ("B", "a21026")]));
-        let series = |mn: &str, factor: &str, rows| SeriesRows { mn: mn.into(), factor: factor.into(), rows };
-        let expected = [series("A", "a00000", 2), series("A", "a21026", 2), series("B", "a21026", 1)];
+        index.add(hourly, &rows(&[("A", "a00000", 1), ("A", "a00000", 2), ("A", "a21026", 1)]));
+        index.add(hourly, &rows(&[("A", "a21026", 9), ("B", "a21026", 3)]));
+        let series = |mn: &str, factor: &str, rows, first_hour, last_hour| SeriesRows {
+            mn: mn.into(),
+            factor: factor.into(),
+            rows,
+            first_hour,
+            last_hour,
+        };
+        let expected =
+            [series("A", "a00000", 2, 1, 2), series("A", "a21026", 2, 1, 9), series("B", "a21026", 1, 3, 3)];
         assert_eq!(index.series(), expected);
         let metadata = index.to_metadata().unwrap();
-        assert_eq!(metadata.value.as_deref(), Some(r#"{"A":{"a00000":2,"a21026":2},"B":{"a21026":1}}"#));
+        assert_eq!(
+            metadata.value.as_deref(),
+            Some(r#"{"A":{"a00000":[2,1,2],"a21026":[2,1,9]},"B":{"a21026":[1,3,3]}}"#)
+        );
         assert_eq!(SeriesIndex::of_metadata(&[metadata]).unwrap(), Some(index));
     }
 
     #[test]
     fn names_that_json_escapes_come_back() {
         let mut index = SeriesIndex::default();
-        index.add(table("hourly").unwrap(), &rows(&[("A\t\"\\", "a\\b")]));
+        index.add(table("hourly").unwrap(), &rows(&[("A\t\"\\", "a\\b", 0)]));
         let metadata = index.to_metadata().unwrap();
         assert_eq!(SeriesIndex::of_metadata(&[metadata]).unwrap(), Some(index));
     }

@@ -351,6 +351,8 @@ mod tests {
             mn: (*mn).into(),
             factor: (*factor).into(),
             rows,
+            first_hour: 0,
+            last_hour: 0,
         });
         SeriesKeys { series: series.collect(), next: 0, taken: 0 }
     }

@@ -23,10 +23,12 @@ use futures::future::try_join_all;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use plume_datasets::schema::Table;
+use plume_udfs::frame::extents::Extents;
 use tokio::sync::Mutex;
 
 use super::Store;
 use super::delta::{DeltaLog, Snapshot};
+use super::extents::KnownExtents;
 use super::scan::{
     ScanFile, ScanRequest, by_partition, follow_one_another, scan_files, sorted_plan, split_points,
 };
@@ -45,6 +47,7 @@ pub struct Snapshots {
     store: Store,
     known: Mutex<HashMap<String, Known>>,
     series: SeriesIndexes,
+    extents: KnownExtents,
 }
 
 #[derive(Debug, Clone)]
@@ -57,7 +60,12 @@ struct Known {
 impl Snapshots {
     /// The tables of a store.
     pub fn new(store: Store) -> Self {
-        Self { store, known: Mutex::default(), series: SeriesIndexes::default() }
+        Self {
+            store,
+            known: Mutex::default(),
+            series: SeriesIndexes::default(),
+            extents: KnownExtents::default(),
+        }
     }
 
     /// The store.
@@ -84,6 +92,19 @@ impl Snapshots {
         self.series.forget_dead(&self.store.folder(log)?, &live.collect()).await;
         known.insert(log.name().to_owned(), Known { snapshot: snapshot.clone(), stale: false });
         Ok(snapshot)
+    }
+
+    /// From when to when each series reaches, in the store as the session sees it.
+    pub async fn extents(&self, session: &dyn Session) -> Result<Arc<Extents>> {
+        let as_of = as_of(session.config_options())?;
+        self.extents.of(self, &self.series, self.reader(session).as_ref(), as_of).await
+    }
+
+    /// Reads files, keeping their footers with the session.
+    fn reader(&self, session: &dyn Session) -> Arc<dyn ParquetFileReaderFactory> {
+        let objects = Arc::clone(self.store.location().object_store());
+        let footers = session.runtime_env().cache_manager.get_file_metadata_cache();
+        Arc::new(CachedParquetFileReaderFactory::new(objects, footers))
     }
 
     /// The files of a table and, where versions no longer in force matter, of
@@ -163,10 +184,7 @@ impl StoreTable {
         filter: &mut SeriesFilter,
     ) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
         let request = self.request(session, projection, split_points, key_filters)?;
-        let objects = Arc::clone(self.snapshots.store().location().object_store());
-        let footers = session.runtime_env().cache_manager.get_file_metadata_cache();
-        let reader: Arc<dyn ParquetFileReaderFactory> =
-            Arc::new(CachedParquetFileReaderFactory::new(objects, footers));
+        let reader = self.snapshots.reader(session);
         let mut plans = Vec::new();
         for mut files in by_partition(files) {
             let indexed = match request.as_of.is_none() && follow_one_another(self.table, &mut files) {

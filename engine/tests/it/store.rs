@@ -165,3 +165,33 @@ async fn answer_after(rows: &[ModelRow], cuts: &[usize], compacts: bool) -> Stri
     }
     csv_of(&session, "SELECT date_part('hour', ts)::int, value FROM hourly ORDER BY ts").await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_received_later_do_not_tell_what_was_due_before() {
+    let folder = tempdir().unwrap();
+    let session = session("memory://").await;
+    let outlets = "mn,since,received_at\nA,2026-01-01,2026-01-01\n";
+    let monitors = "mn,factor,received_at\nA,a21026,2026-01-01\n";
+    let rows = format!(
+        "{HEADER}\
+         A,a21026,2026-01-01 00:00:00,1,N,2026-01-01 01:00:00\n\
+         B,a21026,2026-01-01 09:00:00,1,N,2026-01-01 10:00:00\n\
+         B,a21026,2026-01-03 09:00:00,1,N,2026-01-03 10:00:00\n"
+    );
+    for (table, text) in [("outlets", outlets), ("monitors", monitors), ("hourly", &rows)] {
+        land_csv(&session, folder.path(), &format!("{table}.csv"), table, text).await;
+    }
+    // Due from midnight to the last hour any outlet had sent by then: ten hours on the first evening.
+    let missing = "SELECT count(*) FROM hourly_valid WHERE mn = 'A' AND reason = 'missing'";
+    let of_b = "SELECT count(*) FROM hourly_valid WHERE mn = 'B'";
+    for compacts in [false, true] {
+        if compacts {
+            compact::compact(session.snapshots().store(), session.context(), &|_, _| {}).await.unwrap();
+        }
+        session.context().sql("SET plume.as_of = ''").await.unwrap();
+        assert_eq!(csv_of(&session, missing).await, "57\n", "compacted: {compacts}");
+        session.context().sql("SET plume.as_of = '2026-01-02'").await.unwrap();
+        assert_eq!(csv_of(&session, missing).await, "9\n", "compacted: {compacts}");
+        assert_eq!(csv_of(&session, of_b).await, "1\n", "compacted: {compacts}");
+    }
+}

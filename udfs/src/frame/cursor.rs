@@ -3,7 +3,7 @@
 //! String keys of one dictionary page share one view, so where a run ends is
 //! found by comparing 16-byte views, and by strings only where views differ.
 
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RunArray, StringViewArray};
@@ -14,6 +14,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
 use super::asked::{FactorUsage, Usage};
+use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::{OutletFrame, SeriesTable};
 
@@ -21,8 +22,11 @@ use super::outlet::{OutletFrame, SeriesTable};
 pub struct FrameCursor {
     streams: Vec<OutletStream>,
     registry: Arc<Registry>,
+    extents: Arc<Extents>,
     usage: FactorUsage,
     next_registered: usize,
+    /// The outlet of the frame last filled.
+    last: Option<String>,
     bounds: KeyBounds,
 }
 
@@ -53,17 +57,18 @@ impl std::fmt::Debug for FrameCursor {
 
 impl FrameCursor {
     /// A cursor over streams, each with the table its rows belong to. Outlets of
-    /// the registry within `bounds` get a frame even when no row came. Series that
-    /// the query doesn't use are left out.
+    /// the registry and of the extents within `bounds` get a frame even when no row
+    /// came. Series that the query doesn't use are left out.
     pub fn new(
         streams: Vec<(SeriesTable, SendableRecordBatchStream)>,
         registry: Arc<Registry>,
+        extents: Arc<Extents>,
         usage: FactorUsage,
         bounds: KeyBounds,
     ) -> Self {
         let streams = streams.into_iter().map(|(table, stream)| OutletStream::new(table, stream)).collect();
         let next_registered = registry.outlets().partition_point(|outlet| bounds.is_before(&outlet.mn));
-        Self { streams, registry, usage, next_registered, bounds }
+        Self { streams, registry, extents, usage, next_registered, last: None, bounds }
     }
 
     /// Fills `frame` with the next outlet; `false` when there is none.
@@ -74,8 +79,13 @@ impl FrameCursor {
         let registered = self.registry.outlets().get(self.next_registered).map(|outlet| outlet.mn.as_str());
         let registered = registered.filter(|mn| !self.bounds.is_past(mn));
         let received = self.streams.iter().filter_map(OutletStream::mn).min();
-        let Some(mn) = registered.into_iter().chain(received).min() else { return Ok(false) };
+        let first = self.bounds.lower.as_deref().map_or(Bound::Unbounded, Bound::Included);
+        let unread = self.extents.next_outlet(self.last.as_deref().map_or(first, Bound::Excluded));
+        let unread = unread.filter(|mn| !self.bounds.is_past(mn));
+        let Some(mn) = registered.into_iter().chain(received).chain(unread).min() else { return Ok(false) };
         frame.start(mn);
+        frame.extents.extend_from_slice(self.extents.of(mn));
+        self.last.get_or_insert_default().clone_from(&frame.mn);
         if registered == Some(frame.mn.as_str()) {
             self.next_registered += 1;
         }

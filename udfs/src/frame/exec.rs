@@ -181,9 +181,9 @@ impl ExecutionPlan for FrameExec {
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let outlets = MetricBuilder::new(&self.metrics).counter("outlets", partition);
         let reservation = MemoryConsumer::new(format!("FrameExec[{partition}]")).register(task.memory_pool());
-        let registry = Arc::clone(&self.context.registry);
+        let (registry, extents) = (Arc::clone(&self.context.registry), Arc::clone(&self.context.extents));
         let usage = FactorUsage::new(Arc::clone(&self.context.asked));
-        let mut cursor = FrameCursor::new(streams, registry, usage, self.bounds(partition));
+        let mut cursor = FrameCursor::new(streams, registry, extents, usage, self.bounds(partition));
         let mut run = self.rule.start(self.context.clone());
         let projection = self.projection.clone();
         let stream =

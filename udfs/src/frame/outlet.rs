@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::extents::SeriesExtent;
+use crate::time::DAY_HOURS;
 use crate::validity::hours::Rows;
 
 /// The tables that a frame holds series of.
@@ -25,6 +27,14 @@ impl SeriesTable {
             Self::Hourly => "hourly",
             Self::Minute => "minute",
             Self::Daily => "daily",
+        }
+    }
+
+    /// Hours that one row stands for, or lies in.
+    pub fn hours_of_row(self) -> i64 {
+        match self {
+            Self::Hourly | Self::Minute => 1,
+            Self::Daily => DAY_HOURS,
         }
     }
 }
@@ -127,6 +137,8 @@ impl TableRows {
 pub struct OutletFrame {
     /// The outlet.
     pub mn: String,
+    /// From when to when its series reach, where rows of it were not read.
+    pub extents: Vec<SeriesExtent>,
     tables: [TableRows; SeriesTable::ALL.len()],
 }
 
@@ -135,6 +147,7 @@ impl OutletFrame {
     pub fn start(&mut self, mn: &str) {
         self.mn.clear();
         self.mn.push_str(mn);
+        self.extents.clear();
         self.tables.iter_mut().for_each(TableRows::clear);
     }
 

@@ -14,6 +14,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 
 use super::asked::Asked;
+use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::{OutletFrame, SeriesTable};
 use super::settle::Scope;
@@ -24,6 +25,8 @@ use crate::validity::Rulebook;
 pub struct RuleContext {
     /// What is known of the outlets.
     pub registry: Arc<Registry>,
+    /// From when to when series reach of which rows are not read.
+    pub extents: Arc<Extents>,
     /// The numbers in force.
     pub rulebook: Arc<Rulebook>,
     /// The hours asked for.

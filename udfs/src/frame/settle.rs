@@ -9,12 +9,13 @@ use std::ops::Range;
 use plume_datasets::factors::{Medium, OXYGEN, kg_per_unit};
 
 use super::asked::{FactorUsage, Usage};
+use super::extents::hull;
 use super::facts::{OutletFacts, Registry, hours_within};
 use super::outlet::{OutletFrame, SeriesTable, TableRows};
 use crate::emission::o2_convert::o2_convert_with;
 use crate::time::{HOUR_US, day_of_hour, hour_of};
 use crate::validity::Rulebook;
-use crate::validity::hours::{HourState, Hours, contradicts_stop};
+use crate::validity::hours::{HourState, Hours, MinuteCoverage, contradicts_stop};
 
 /// One series with its settled hours.
 #[derive(Debug, Clone)]
@@ -239,9 +240,10 @@ fn due_hours(
     usage: &mut FactorUsage,
 ) -> Vec<Due> {
     let rows = SeriesTable::ALL.iter().flat_map(|table| frame.table(*table).series());
+    let unread = frame.extents.iter().map(|series| &*series.factor);
     let monitors = facts.into_iter().flat_map(|facts| &facts.monitors);
-    let mut factors: Vec<&str> =
-        rows.map(|s| s.factor.as_str()).chain(monitors.map(|m| m.factor.as_str())).collect();
+    let mut factors: Vec<&str> = rows.map(|series| series.factor.as_str()).chain(unread).collect();
+    factors.extend(monitors.map(|monitor| monitor.factor.as_str()));
     factors.sort_unstable();
     factors.dedup();
     factors
@@ -254,25 +256,21 @@ fn due_hours(
             };
             let received = received_hours(frame, factor);
             let hours = due_of(factor, received.as_ref(), facts, horizon);
-            let grid = hull(hours.iter().chain(&received).cloned())?;
+            let grid = hours.iter().chain(&received).cloned().reduce(|a, b| hull(&a, &b))?;
             Some(Due { factor: factor.to_owned(), medium, asked, hours: hours.unwrap_or(0..0), grid })
         })
         .collect()
 }
 
-/// The hours from the first to the last row of a factor.
+/// The hours from the first to the last row of a factor, read or not.
 fn received_hours(frame: &OutletFrame, factor: &str) -> Option<Range<i64>> {
-    hull(SeriesTable::ALL.iter().filter_map(|table| {
+    let read = SeriesTable::ALL.iter().filter_map(|table| {
         let rows = frame.table(*table);
         let (first, last) = rows.extent(rows.of(factor)?)?;
-        let covered = if *table == SeriesTable::Daily { 24 } else { 1 };
-        Some(hour_of(first)..hour_of(last) + covered)
-    }))
-}
-
-/// The hours from the first to the last of ranges.
-fn hull(ranges: impl Iterator<Item = Range<i64>>) -> Option<Range<i64>> {
-    ranges.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+        Some(hour_of(first)..hour_of(last) + table.hours_of_row())
+    });
+    let unread = frame.extents.iter().find(|series| *series.factor == *factor);
+    read.chain(unread.map(|series| series.hours.clone())).reduce(|a, b| hull(&a, &b))
 }
 
 /// The hours in which a factor is due; `None` where nothing ever was.
@@ -305,14 +303,12 @@ fn settle_series(
     };
     let hourly = frame.table(SeriesTable::Hourly);
     each_piece(hourly, &mut |piece| hours.settle_reported(hourly.rows(piece)));
+    let coverage = |hour: i64| {
+        let rules = rules.at(day_of_hour(hour));
+        let told = facts.and_then(|facts| facts.minute_interval_s(factor, hour * HOUR_US));
+        let interval_s = told.unwrap_or_else(|| rules.minute_s(medium));
+        MinuteCoverage { interval_s, minutes_needed: rules.hour_minutes }
+    };
     let minutes = frame.table(SeriesTable::Minute);
-    each_piece(minutes, &mut |piece| {
-        let rows = minutes.rows(piece);
-        let Some(&first) = rows.ts.first() else { return };
-        let rules = rules.at(day_of_hour(hour_of(first)));
-        let interval_s = facts
-            .and_then(|facts| facts.minute_interval_s(factor, first))
-            .unwrap_or_else(|| rules.minute_s(medium));
-        hours.settle_minutes(rows, interval_s, rules.hour_minutes);
-    });
+    each_piece(minutes, &mut |piece| hours.settle_minutes(minutes.rows(piece), coverage));
 }

@@ -13,6 +13,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::asked::Asked;
 use super::exec::{FrameExec, FrameInput};
+use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::SeriesTable;
 use super::rules::daily_valid::DailyValid;
@@ -49,6 +50,8 @@ pub struct FramePlan {
     pub split_points: Vec<String>,
     /// What is known of the outlets.
     pub registry: Arc<Registry>,
+    /// From when to when series reach; those that are read whole may be left out.
+    pub extents: Arc<Extents>,
 }
 
 /// A store that gives sorted plans cut at common split points of `mn`. It passes
@@ -217,9 +220,10 @@ impl TableProvider for FrameTable {
             filters: &about_outlets,
             asked: Arc::clone(&asked),
         };
-        let FramePlan { inputs, split_points, registry } = self.source.plan(session, request).await?;
+        let FramePlan { inputs, split_points, registry, extents } =
+            self.source.plan(session, request).await?;
         let rulebook = Arc::new(self.source.rulebook(session)?);
-        let context = RuleContext { registry, rulebook, scope: Scope { hours }, asked };
+        let context = RuleContext { registry, extents, rulebook, scope: Scope { hours }, asked };
         Ok(Arc::new(FrameExec::try_new(Arc::clone(&self.rule), context, inputs, split_points, projection)?))
     }
 }

@@ -82,6 +82,15 @@ pub struct Rows<'a> {
     pub flag: &'a [u8],
 }
 
+/// What minute rows count for in an hour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MinuteCoverage {
+    /// Seconds that one row covers.
+    pub interval_s: f64,
+    /// Minutes that rows must cover to decide, and valid rows for the hour to be valid.
+    pub minutes_needed: f64,
+}
+
 /// The hours of one series on a dense grid.
 #[derive(Debug, Clone, Default)]
 pub struct Hours {
@@ -159,10 +168,9 @@ impl Hours {
         }
     }
 
-    /// Settles the hours whose minute rows cover `minutes_needed`. One row
-    /// covers `interval_s` seconds.
-    pub fn settle_minutes(&mut self, rows: Rows<'_>, interval_s: f64, minutes_needed: f64) {
-        let minutes_per_row = interval_s / 60.0;
+    /// Settles the hours whose minute rows cover the minutes they need. `coverage`
+    /// tells of an hour what a row covers and what is needed: either may change from one hour to the next.
+    pub fn settle_minutes(&mut self, rows: Rows<'_>, coverage: impl Fn(i64) -> MinuteCoverage) {
         let mut start = 0;
         while let Some(&first_ts) = rows.ts.get(start) {
             let hour = hour_of(first_ts);
@@ -170,6 +178,8 @@ impl Hours {
             let rows_of_hour = start..start + len;
             start += len;
             let Ok(position) = usize::try_from(hour - self.first) else { continue };
+            let MinuteCoverage { interval_s, minutes_needed } = coverage(hour);
+            let minutes_per_row = interval_s / 60.0;
             if position >= self.len() || len as f64 * minutes_per_row < minutes_needed {
                 continue;
             }
@@ -266,6 +276,11 @@ mod tests {
         hours
     }
 
+    /// Rows of so many seconds, 45 minutes needed.
+    fn every(interval_s: f64) -> impl Fn(i64) -> MinuteCoverage {
+        move |_| MinuteCoverage { interval_s, minutes_needed: 45.0 }
+    }
+
     fn minutes(count: i64, flags: &[u8]) -> (Vec<i64>, Vec<f64>, Vec<u8>) {
         let ts = (0..count).map(|minute| minute * 60_000_000).collect();
         let flag = (0..count as usize).map(|i| flags[i % flags.len()]).collect();
@@ -277,7 +292,7 @@ mod tests {
         for (count, expected) in [(45, HourState::Valid), (44, HourState::Missing)] {
             let (ts, value, flag) = minutes(count, &[N]);
             let mut hours = hours(1);
-            hours.settle_minutes(Rows { ts: &ts, value: &value, flag: &flag }, 60.0, 45.0);
+            hours.settle_minutes(Rows { ts: &ts, value: &value, flag: &flag }, every(60.0));
             assert_eq!(hours.state, [expected]);
         }
     }
@@ -287,7 +302,7 @@ mod tests {
         let (ts, value, flag) = minutes(60, &[N, b'D']);
         let mut hours = hours(1);
         hours.settle_reported(Rows { ts: &[0], value: &[9.0], flag: &[N] });
-        hours.settle_minutes(Rows { ts: &ts, value: &value, flag: &flag }, 60.0, 45.0);
+        hours.settle_minutes(Rows { ts: &ts, value: &value, flag: &flag }, every(60.0));
         assert_eq!(hours.state, [HourState::TooFewMinutes]);
         assert!(hours.value[0].is_nan());
         assert_eq!(hours.valid_minutes, [30.0]);
@@ -297,8 +312,22 @@ mod tests {
     fn ten_minute_rows_of_water_cover_an_hour_with_five() {
         let ts: Vec<i64> = (0..5).map(|i| i * 600_000_000).collect();
         let mut hours = hours(1);
-        hours.settle_minutes(Rows { ts: &ts, value: &[1.0, 2.0, 3.0, 4.0, 5.0], flag: &[N; 5] }, 600.0, 45.0);
+        let rows = Rows { ts: &ts, value: &[1.0, 2.0, 3.0, 4.0, 5.0], flag: &[N; 5] };
+        hours.settle_minutes(rows, every(600.0));
         assert_eq!(hours.value, [3.0]);
+    }
+
+    #[test]
+    fn an_interval_that_changes_between_hours_counts_from_then_on() {
+        let minute = |hour: i64, minute: i64| hour * HOUR_US + minute * 60_000_000;
+        let first = (0..60).map(|i| minute(0, i));
+        let ts: Vec<i64> = first.chain((0..6).map(|i| minute(1, 10 * i))).collect();
+        let mut hours = hours(2);
+        let rows = Rows { ts: &ts, value: &[2.0; 66], flag: &[N; 66] };
+        let coverage = |hour| every(if hour < 1 { 60.0 } else { 600.0 })(hour);
+        hours.settle_minutes(rows, coverage);
+        assert_eq!(hours.state, [HourState::Valid; 2]);
+        assert_eq!(hours.valid_minutes, [60.0, 60.0]);
     }
 
     #[test]

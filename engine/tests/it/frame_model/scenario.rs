@@ -12,7 +12,8 @@ pub(crate) struct Shape {
     pub(crate) seed: u64,
     pub(crate) outlets: usize,
     pub(crate) days: i64,
-    /// Outlets and monitors stand in the registry, with stops.
+    /// Outlets stand in the registry, with stops; some of them without a beginning, without all
+    /// monitors, or not at all.
     pub(crate) registered: bool,
     /// Some hours have minute rows, some days a reported daily row.
     pub(crate) minutes_and_days: bool,
@@ -47,7 +48,7 @@ pub(crate) struct Stop {
 #[derive(Debug, Clone)]
 pub(crate) struct Outlet {
     pub(crate) mn: &'static str,
-    pub(crate) since: i64,
+    pub(crate) since: Option<i64>,
     pub(crate) until: i64,
     pub(crate) o2_reference: Option<f64>,
     pub(crate) factors: Vec<&'static str>,
@@ -99,10 +100,11 @@ pub(crate) fn scenario(shape: &Shape) -> Scenario {
 
 fn outlet(all: &mut Scenario, mn: &'static str, shape: &Shape, dice: &mut Dice) {
     let (from, until) = (all.from, all.until);
+    let registered = shape.registered && !dice.one_in(4);
     let mut factors = Vec::new();
     let water = dice.one_in(2);
     // One outlet may report air and water; stops of such a one can be read in two ways.
-    let both = !shape.registered && dice.one_in(6);
+    let both = !registered && dice.one_in(6);
     if water || both {
         factors.extend([dice.pick(&["w01018", "w20119"]), "w00000"]);
         factors.extend(dice.one_in(3).then_some("w01001"));
@@ -113,9 +115,12 @@ fn outlet(all: &mut Scenario, mn: &'static str, shape: &Shape, dice: &mut Dice) 
         factors.extend((!dice.one_in(3)).then_some("a19001"));
     }
     let mut stops: Vec<Stop> = Vec::new();
-    if shape.registered {
+    if registered {
         let o2_reference = (!dice.one_in(3)).then_some(dice.pick(&[3.0, 6.0, 11.0]));
-        all.registry.push(Outlet { mn, since: from, until, o2_reference, factors: factors.clone() });
+        let since = (!dice.one_in(3)).then_some(from);
+        let listed = if dice.one_in(3) { 1 } else { factors.len() };
+        let factors = factors.iter().copied().take(listed).collect();
+        all.registry.push(Outlet { mn, since, until, o2_reference, factors });
         // Stops that don't overlap: of some hours, of days, the last one maybe open.
         let mut hour = from + dice.below(100) as i64;
         while hour < until && stops.len() < 4 && !dice.one_in(4) {
@@ -133,7 +138,7 @@ fn outlet(all: &mut Scenario, mn: &'static str, shape: &Shape, dice: &mut Dice) 
     for factor in factors {
         // An unregistered series is due from its first row to its last.
         let (mut first, mut last) = (from, until - 1);
-        if !shape.registered {
+        if !registered {
             first += dice.below(60) as i64;
             last -= dice.below(40) as i64;
         }
@@ -344,7 +349,8 @@ pub(crate) fn registry_csv(all: &Scenario) -> Vec<(&'static str, String)> {
     for Outlet { mn, since, until, o2_reference, factors } in &all.registry {
         let o2 = o2_reference.map_or(String::new(), |o2| o2.to_string());
         let medium = if factors[0].starts_with('a') { "air" } else { "water" };
-        writeln!(outlets, "{mn},{},{},{medium},{o2}", time(since * 60), time(until * 60)).unwrap();
+        let since = since.map_or(String::new(), |since| time(since * 60));
+        writeln!(outlets, "{mn},{since},{},{medium},{o2}", time(until * 60)).unwrap();
         for factor in factors {
             writeln!(monitors, "{mn},{factor},,").unwrap();
         }

@@ -89,9 +89,10 @@ pub(crate) fn answer(all: &Scenario) -> Answer {
         let own = hourly.range(((mn, factor), i64::MIN)..=((mn, factor), i64::MAX));
         let hours: Vec<i64> = own.map(|((_, at), _)| at / 60).collect();
         let outlet = all.registry.iter().find(|outlet| outlet.mn == mn);
-        // A registered outlet is due from `since` to `until`; another from its first row to its last.
+        // A registered outlet is due from `since`, else its first row, to `until`; another from its
+        // first row to its last.
         let (first, last) = match outlet {
-            Some(outlet) => (outlet.since, outlet.until - 1),
+            Some(outlet) => (outlet.since.unwrap_or(hours[0]), outlet.until - 1),
             None => (hours[0], hours[hours.len() - 1]),
         };
         for hour in first..=last {
