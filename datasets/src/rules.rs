@@ -31,6 +31,33 @@ pub struct RuleSet {
     pub clause: String,
     /// The rules by key.
     pub rules: BTreeMap<String, Rule>,
+    /// Greatest errors of comparisons with real samples, by factor and value.
+    #[serde(default)]
+    pub comparison_limits: Vec<ComparisonLimit>,
+}
+
+/// The greatest error of a comparison with a real sample, from a value of the sample on.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ComparisonLimit {
+    /// Factor code.
+    pub factor: String,
+    /// The least value of the sample it applies to, in the factor's unit.
+    pub from: f64,
+    /// The error in the factor's unit; absent where it is a share.
+    pub absolute: Option<f64>,
+    /// The error as a share of the sample's value.
+    pub relative: Option<f64>,
+    /// The clause it comes from.
+    pub clause: String,
+    /// How it is known, as of a [`Rule`].
+    pub mark: String,
+}
+
+impl ComparisonLimit {
+    /// The greatest error of a sample of a value, in the factor's unit.
+    pub fn of(&self, value: f64) -> f64 {
+        self.absolute.unwrap_or_else(|| self.relative.unwrap_or_default() * value.abs())
+    }
 }
 
 /// One rule of a set.
@@ -217,6 +244,9 @@ mod tests {
     fn every_rule_set_file_parses_and_each_rule_has_clause_and_mark() {
         assert_eq!(rule_sets().len(), FILES.len());
         for set in rule_sets() {
+            for limit in &set.comparison_limits {
+                assert!(limit.absolute.is_some() != limit.relative.is_some(), "{limit:?}");
+            }
             for (key, rule) in &set.rules {
                 assert!(!rule.clause.is_empty(), "{key}");
                 assert!(["seed", "standard", "recall", "default"].contains(&rule.mark.as_str()));

@@ -13,7 +13,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use plume_datasets::schema::TABLES;
-use plume_udfs::frame::source::{EmissionsFunction, FrameSource, FrameTable};
+use plume_udfs::frame::source::{EmissionsFunction, FrameSource, FrameTable, QuarterlyCaptureFunction};
 use plume_udfs::registry::{aggregate_functions, scalar_functions};
 use url::Url;
 
@@ -140,7 +140,8 @@ fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Resu
     for (name, table) in views {
         frame.register_table(name.to_owned(), Arc::new(table))?;
     }
-    context.register_udtf("emissions", Arc::new(EmissionsFunction::new(source)));
+    context.register_udtf("emissions", Arc::new(EmissionsFunction::new(Arc::clone(&source))));
+    context.register_udtf("quarterly_capture", Arc::new(QuarterlyCaptureFunction::new(source)));
     let catalog = MemoryCatalogProvider::new();
     catalog.register_schema(SCHEMA, Arc::new(public))?;
     catalog.register_schema(FRAME_SCHEMA, Arc::new(frame))?;

@@ -1,10 +1,16 @@
-//! Flue-gas formulas of HJ 212-2017 annex D.2 and the mass of an hour.
+//! Flue-gas formulas of HJ 212-2017 annex D.2, the mass of an hour, and what
+//! stands in for the hours that have none.
 
+pub mod capture;
+pub mod control;
 pub mod dry_standard_flow;
 pub mod masses;
 pub mod o2_convert;
 pub mod ppm_to_mg;
+pub mod rules;
+pub mod substitution;
 pub mod to_dry_standard;
+pub mod water;
 
 /// Kelvin at 0 °C, as the annex rounds it.
 pub const STANDARD_KELVIN: f64 = 273.0;

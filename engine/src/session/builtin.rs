@@ -8,7 +8,7 @@ use datafusion::datasource::MemTable;
 use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
 use plume_datasets::patterns::patterns;
-use plume_datasets::rules::rule_sets;
+use plume_datasets::rules::{RuleSet, rule_sets};
 use plume_udfs::time::date_of;
 
 use crate::Result;
@@ -61,23 +61,54 @@ fn flag_table() -> Result<Arc<dyn TableProvider>> {
     ])
 }
 
+/// One line of table `rules`.
+struct RuleRow<'a> {
+    set: &'a RuleSet,
+    key: String,
+    value: String,
+    unit: &'a str,
+    clause: &'a str,
+    mark: &'a str,
+}
+
+/// The lines of a rule set: its rules, then its limits of comparisons.
+fn rule_rows(set: &RuleSet) -> impl Iterator<Item = RuleRow<'_>> {
+    let rules = set.rules.iter().map(move |(key, rule)| RuleRow {
+        set,
+        key: key.clone(),
+        value: rule.value.to_string(),
+        unit: &rule.unit,
+        clause: &rule.clause,
+        mark: &rule.mark,
+    });
+    let limits = set.comparison_limits.iter().map(move |limit| RuleRow {
+        set,
+        key: format!("comparison_limit.{}.from_{}", limit.factor, limit.from),
+        value: limit.absolute.or(limit.relative).unwrap_or_default().to_string(),
+        unit: if limit.absolute.is_some() { "factor" } else { "1" },
+        clause: &limit.clause,
+        mark: &limit.mark,
+    });
+    rules.chain(limits)
+}
+
 fn rule_table() -> Result<Arc<dyn TableProvider>> {
-    let rows: Vec<_> = rule_sets()
-        .iter()
-        .flat_map(|set| set.rules.iter().map(move |(key, rule)| (set, key, rule)))
-        .collect();
+    let rows: Vec<RuleRow<'_>> = rule_sets().iter().flat_map(rule_rows).collect();
     let epoch = date_of(0);
     let day = |date: chrono::NaiveDate| i32::try_from(date.signed_duration_since(epoch).num_days()).ok();
+    let dates = |date: fn(&RuleSet) -> chrono::NaiveDate| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| day(date(row.set))).collect::<Date32Array>())
+    };
     table(vec![
-        ("rule_set", text(&rows, |(set, ..)| Some(&set.name))),
-        ("key", text(&rows, |(_, key, _)| Some(key))),
-        ("value", text(&rows, |(.., rule)| Some(rule.value.to_string()))),
-        ("default", text(&rows, |(.., rule)| Some(rule.value.to_string()))),
-        ("unit", text(&rows, |(.., rule)| Some(&rule.unit))),
-        ("valid_from", Arc::new(rows.iter().map(|(set, ..)| day(set.valid_from)).collect::<Date32Array>())),
-        ("valid_to", Arc::new(rows.iter().map(|(set, ..)| day(set.valid_to)).collect::<Date32Array>())),
-        ("clause", text(&rows, |(.., rule)| Some(format!("{} [{}]", rule.clause, rule.mark)))),
-        ("mark", text(&rows, |(.., rule)| Some(&rule.mark))),
+        ("rule_set", text(&rows, |row| Some(&row.set.name))),
+        ("key", text(&rows, |row| Some(&row.key))),
+        ("value", text(&rows, |row| Some(&row.value))),
+        ("default", text(&rows, |row| Some(&row.value))),
+        ("unit", text(&rows, |row| Some(row.unit))),
+        ("valid_from", dates(|set| set.valid_from)),
+        ("valid_to", dates(|set| set.valid_to)),
+        ("clause", text(&rows, |row| Some(format!("{} [{}]", row.clause, row.mark)))),
+        ("mark", text(&rows, |row| Some(row.mark))),
     ])
 }
 

@@ -1,6 +1,7 @@
 //! Reads the registry: what is known of the outlets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -10,22 +11,29 @@ use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::collect;
+use plume_datasets::factors::Medium;
 use plume_datasets::schema::Table;
+use plume_udfs::emission::control::{Check, CheckKind, MonitorSetting, control};
+use plume_udfs::emission::substitution::DaySamples;
 use plume_udfs::frame::facts::{MonitorFacts, OutletFacts, Registry, Span, span};
+use plume_udfs::time::day_of;
+use plume_udfs::validity::Rulebook;
 
 use crate::store::table::{Snapshots, StoreTable};
 use crate::store::table_named;
 
 /// The tables that the registry is read from.
-pub(super) const TABLES: [&str; 3] = ["outlets", "monitors", "stoppages"];
+pub(super) const TABLES: [&str; 5] = ["outlets", "monitors", "stoppages", "qc_results", "manual_samples"];
 
 /// Reads the registry as the session sees it.
 pub(super) async fn read_registry(
     session: &dyn Session,
     snapshots: &Arc<Snapshots>,
-    horizon: i64,
+    store_rows: Range<i64>,
+    rulebook: &Rulebook,
 ) -> Result<Registry> {
     let mut outlets: HashMap<String, OutletFacts> = HashMap::new();
+    let mut checks: BTreeMap<(String, String), Vec<Check>> = BTreeMap::new();
     for name in TABLES {
         let table = table_named(name)?;
         for batch in read_all(session, snapshots, table).await? {
@@ -38,12 +46,21 @@ pub(super) async fn read_registry(
                 match name {
                     "outlets" => rows.outlet(row, facts),
                     "monitors" => rows.monitor(row, facts),
-                    _ => rows.stoppage(row, facts),
+                    "stoppages" => rows.stoppage(row, facts),
+                    "qc_results" => rows.check(mn, row, &mut checks),
+                    _ => rows.sample(row, facts),
                 }
             }
         }
     }
-    Ok(Registry::new(outlets.into_values().collect(), horizon))
+    for ((mn, factor), mut checks) in checks {
+        let Some(facts) = outlets.get_mut(&mn) else { continue };
+        checks.sort_by_key(|check| check.ts);
+        let setting = |ts| facts.setting(&factor, ts);
+        let control = control(&checks, &factor, setting, |ts| rulebook.emission_at(day_of(ts)));
+        facts.controls.push((factor, control));
+    }
+    Ok(Registry::new(outlets.into_values().collect(), store_rows))
 }
 
 async fn read_all(
@@ -96,7 +113,52 @@ impl Rows<'_> {
             factor: factor.to_owned(),
             span: self.span("since", "until", row),
             minute_interval_s: self.float("minute_interval_s", row),
+            setting: self.setting(row),
         });
+    }
+
+    fn setting(&self, row: usize) -> MonitorSetting {
+        let low = self.float("range_low", row).unwrap_or_default();
+        let method = self.text("method", row).unwrap_or_default();
+        MonitorSetting {
+            full_scale: self.float("range_high", row).map(|high| high - low),
+            calibrates_itself: self.flag("auto_calibration", row) == Some(true),
+            measures_directly: method.contains("直接") || method.to_lowercase().contains("direct"),
+        }
+    }
+
+    fn check(&self, mn: &str, row: usize, checks: &mut BTreeMap<(String, String), Vec<Check>>) {
+        let (Some(factor), Some(ts)) = (self.text("factor", row), self.ts("ts", row)) else { return };
+        let kind = Medium::of(factor).zip(self.text("kind", row));
+        checks.entry((mn.to_owned(), factor.to_owned())).or_default().push(Check {
+            ts,
+            kind: kind.and_then(|(medium, name)| CheckKind::parse(name, medium)),
+            expected: self.float("expected", row),
+            measured: self.float("measured", row),
+            unit: self.text("unit", row).map(str::to_owned),
+            passed: self.flag("passed", row),
+        });
+    }
+
+    /// Rows come by factor and time, so that the samples of a day follow one another.
+    fn sample(&self, row: usize, facts: &mut OutletFacts) {
+        let (Some(factor), Some(ts)) = (self.text("factor", row), self.ts("ts", row)) else { return };
+        let Some(value) = self.float("value", row) else { return };
+        if facts.samples.last().is_none_or(|(last, _)| last != factor) {
+            facts.samples.push((factor.to_owned(), Vec::new()));
+        }
+        let Some((_, days)) = facts.samples.last_mut() else { return };
+        let day = day_of(ts);
+        if days.last().is_none_or(|last| last.day != day) {
+            days.push(DaySamples { day, ..DaySamples::default() });
+        }
+        let Some(samples) = days.last_mut() else { return };
+        samples.add(value, self.float("flow", row), self.text("kind", row) == Some("reference"));
+    }
+
+    fn flag(&self, name: &str, row: usize) -> Option<bool> {
+        let column = self.batch.column_by_name(name)?.as_boolean_opt()?;
+        column.is_valid(row).then(|| column.value(row))
     }
 
     fn stoppage(&self, row: usize, facts: &mut OutletFacts) {

@@ -6,22 +6,27 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{Column, Literal, binary};
 use plume_datasets::schema::Table;
 use plume_udfs::frame::asked::FactorUsage;
 use plume_udfs::frame::exec::FrameInput;
+use plume_udfs::frame::extents::hull;
 use plume_udfs::frame::facts::Registry;
 use plume_udfs::frame::outlet::SeriesTable;
-use plume_udfs::frame::source::{FramePlan, FrameRequest, FrameSource};
+use plume_udfs::frame::source::{FramePlan, FrameRequest, FrameSource, OutletReader};
 use plume_udfs::time::hour_of;
 use plume_udfs::validity::Rulebook;
 use tokio::sync::Mutex;
 
 use super::facts::{self, read_registry};
-use super::options::{as_of, rulebook};
-use crate::store::scan::{ScanFile, split_points};
+use super::options::{as_of, chosen_rules, rulebook};
+use crate::store::scan::{ScanFile, ScanRequest, by_partition, sorted_plan, split_points};
 use crate::store::series_scan::SeriesFilter;
-use crate::store::table::{Snapshots, StoreTable};
+use crate::store::table::{STORE_URL, Snapshots, StoreTable};
 use crate::store::table_named;
 
 /// Reads frames from the store of a session.
@@ -31,8 +36,17 @@ pub(super) struct StoreFrames {
     registry: Mutex<Option<(RegistryState, Arc<Registry>)>>,
 }
 
-/// What a registry was read from: versions of its tables, as-of time, horizon.
-type RegistryState = (Vec<Option<u64>>, Option<i64>, i64);
+/// What a registry was read from.
+#[derive(Debug, PartialEq)]
+struct RegistryState {
+    /// The versions of its tables.
+    versions: Vec<Option<u64>>,
+    as_of: Option<i64>,
+    /// The hours from the first to the last row of the store.
+    rows: Range<i64>,
+    /// The rules by which checks were judged.
+    rules: String,
+}
 
 impl StoreFrames {
     /// Reads frames through a session's snapshots.
@@ -47,35 +61,39 @@ impl StoreFrames {
         for name in facts::TABLES {
             versions.push(self.snapshots.of(&store.log(table_named(name)?)?).await?.version());
         }
-        let as_of = as_of(session.config_options())?;
-        let horizon = match as_of {
+        let config = session.config_options();
+        let as_of = as_of(config)?;
+        let rules = chosen_rules(config);
+        let rows = match as_of {
             // What came later must not tell what was due.
-            Some(_) => self.snapshots.extents(session).await?.horizon(),
-            None => self.horizon().await?,
+            Some(_) => self.snapshots.extents(session).await?.rows(),
+            None => self.rows().await?,
         };
-        let state = (versions, as_of, horizon);
+        let rulebook = rulebook(config)?;
+        let state = RegistryState { versions, as_of, rows, rules };
         let mut known = self.registry.lock().await;
         if let Some((known_state, registry)) = known.as_ref()
             && *known_state == state
         {
             return Ok(Arc::clone(registry));
         }
-        let registry = Arc::new(read_registry(session, &self.snapshots, state.2).await?);
+        let rows = state.rows.clone();
+        let registry = Arc::new(read_registry(session, &self.snapshots, rows, &rulebook).await?);
         *known = Some((state, Arc::clone(&registry)));
         Ok(registry)
     }
 
-    /// The last hour with any hourly or minute row, plus one.
-    async fn horizon(&self) -> Result<i64> {
-        let mut horizon = i64::MIN;
+    /// The hours from the first to the last hourly or minute row.
+    async fn rows(&self) -> Result<Range<i64>> {
+        let mut rows = i64::MAX..i64::MIN;
         for series in [SeriesTable::Hourly, SeriesTable::Minute] {
             for file in self.snapshots.files(table_named(series.name())?, false).await? {
-                if let Some((_, last)) = file.file.ts_range("ts") {
-                    horizon = horizon.max(hour_of(last) + 1);
+                if let Some((first, last)) = file.file.ts_range("ts") {
+                    rows = hull(&rows, &(hour_of(first)..hour_of(last) + 1));
                 }
             }
         }
-        Ok(horizon)
+        Ok(rows)
     }
 }
 
@@ -85,34 +103,89 @@ impl FrameSource for StoreFrames {
         let registry = self.registry(session).await?;
         let mut tables = Vec::new();
         let mut all_files = Vec::new();
+        let mut unread = Vec::new();
         let mut reads_all = true;
         for (series, columns) in request.tables {
             let table = StoreTable::new(table_named(series.name())?, Arc::clone(&self.snapshots));
-            let mut files = table.pruned_files(session, request.filters).await?;
-            let before = files.len();
-            files.retain(|file| reaches_into(series, file, &request.hours));
-            reads_all &= files.len() == before;
+            let files = table.pruned_files(session, request.filters).await?;
+            let (files, beside): (Vec<_>, Vec<_>) =
+                files.into_iter().partition(|file| reaches_into(series, file, &request.hours));
+            let projection = projection(table.table(), &columns, files.iter().chain(&beside));
+            reads_all &= beside.is_empty();
             all_files.extend(files.iter().cloned());
-            tables.push((series, columns, table, files));
+            let (table_of, columns) = (table.table(), projection.clone());
+            unread.push(UnreadTable { series, table: table_of, files: beside, projection: columns });
+            tables.push((series, projection, table, files));
         }
         let by_outlet = table_named(SeriesTable::Hourly.name())?;
         let split_points = split_points(by_outlet, &all_files, session.config().target_partitions());
         let mut filter =
             SeriesFilter { usage: FactorUsage::new(request.asked), registry: Arc::clone(&registry) };
         let mut inputs = Vec::new();
-        for (series, columns, table, files) in tables {
-            let projection = projection(table.table(), &columns, &files);
+        for (series, projection, table, files) in tables {
             let plans = table
                 .series_plans(session, files, &projection, &split_points, request.filters, &mut filter)
                 .await?;
             inputs.extend(plans.into_iter().map(|plan| FrameInput { table: series, plan }));
         }
         let extents = if reads_all { Arc::default() } else { self.snapshots.extents(session).await? };
-        Ok(FramePlan { inputs, split_points, registry, extents })
+        let as_of = as_of(session.config_options())?;
+        let unread = Arc::new(UnreadRows { tables: unread, as_of });
+        Ok(FramePlan { inputs, split_points, registry, extents, unread })
     }
 
     fn rulebook(&self, session: &dyn Session) -> Result<Rulebook> {
         Ok(rulebook(session.config_options())?)
+    }
+}
+
+/// Files beside the hours of a plan, for outlets that turn out to need them.
+#[derive(Debug)]
+struct UnreadRows {
+    tables: Vec<UnreadTable>,
+    as_of: Option<i64>,
+}
+
+#[derive(Debug)]
+struct UnreadTable {
+    series: SeriesTable,
+    table: &'static Table,
+    files: Vec<ScanFile>,
+    projection: Vec<usize>,
+}
+
+impl OutletReader for UnreadRows {
+    fn read(
+        &self,
+        mn: &str,
+        hours: &Range<i64>,
+        read: &Range<i64>,
+        task: &Arc<TaskContext>,
+    ) -> Result<Vec<(SeriesTable, SendableRecordBatchStream)>> {
+        let mut streams = Vec::new();
+        for UnreadTable { series, table, files, projection } in &self.tables {
+            let is_here = |file: &&ScanFile| {
+                let of_outlet =
+                    file.file.text_range("mn").is_none_or(|(least, most)| least <= mn && mn <= most);
+                of_outlet && reaches_into(*series, file, hours) && !reaches_into(*series, file, read)
+            };
+            let files: Vec<ScanFile> = files.iter().filter(is_here).cloned().collect();
+            let schema = table.arrow_schema();
+            let column = Arc::new(Column::new_with_schema("mn", &schema)?);
+            let outlet = Arc::new(Literal::new(ScalarValue::Utf8View(Some(mn.to_owned()))));
+            let request = ScanRequest {
+                table,
+                store: ObjectStoreUrl::parse(STORE_URL)?,
+                projection,
+                split_points: &[],
+                key_filter: Some(binary(column, Operator::Eq, outlet, &schema)?),
+                as_of: self.as_of,
+            };
+            for files in by_partition(files) {
+                streams.push((*series, sorted_plan(&request, files)?.execute(0, Arc::clone(task))?));
+            }
+        }
+        Ok(streams)
     }
 }
 
@@ -123,8 +196,12 @@ fn reaches_into(series: SeriesTable, file: &ScanFile, hours: &Range<i64>) -> boo
 }
 
 /// Positions of the key columns and of those asked for that hold anything; value and flag are always read.
-fn projection(table: &Table, columns: &[&str], files: &[ScanFile]) -> Vec<usize> {
-    let holds_any = |name: &str| files.iter().any(|file| file.file.all_null.iter().all(|c| c != name));
+fn projection<'a>(
+    table: &Table,
+    columns: &[&str],
+    files: impl Iterator<Item = &'a ScanFile> + Clone,
+) -> Vec<usize> {
+    let holds_any = |name: &str| files.clone().any(|file| file.file.all_null.iter().all(|c| c != name));
     let is_read = |name: &&&str| matches!(**name, "value" | "flag") || holds_any(name);
     let schema = table.arrow_schema();
     let wanted = table.key.iter().chain(columns.iter().filter(is_read));

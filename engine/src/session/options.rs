@@ -87,6 +87,11 @@ pub fn as_of(config: &ConfigOptions) -> Result<Option<i64>> {
     }
 }
 
+/// The rule set and options that the session chose; empty: each set in its time.
+pub fn chosen_rules(config: &ConfigOptions) -> String {
+    config.extensions.get::<PlumeOptions>().map(|options| options.rules.clone()).unwrap_or_default()
+}
+
 /// The rules in force in the session.
 pub fn rulebook(config: &ConfigOptions) -> Result<Rulebook> {
     match config.extensions.get::<PlumeOptions>() {

@@ -25,6 +25,7 @@ pub struct Asked {
     output: SchemaRef,
     filter: Option<Arc<dyn PhysicalExpr>>,
     media: Vec<Medium>,
+    is_about: fn(&str) -> bool,
 }
 
 impl Asked {
@@ -40,12 +41,17 @@ impl Asked {
             .try_build(Arc::clone(&filter))?
             .prune(&PrunableStatistics::new(Medium::ALL.map(codes_of).map(Arc::new).to_vec(), schema))?;
         let media = Medium::ALL.into_iter().zip(keep).filter_map(|(medium, keep)| keep.then_some(medium));
-        Ok(Self { output, filter: Some(filter), media: media.collect() })
+        Ok(Self { filter: Some(filter), media: media.collect(), ..Self::all(output) })
     }
 
     /// Asks for the columns of `output`, of every factor.
     pub fn all(output: SchemaRef) -> Self {
-        Self { output, filter: None, media: Medium::ALL.to_vec() }
+        Self { output, filter: None, media: Medium::ALL.to_vec(), is_about: |_| true }
+    }
+
+    /// Asks for rows of such factors only.
+    pub fn about(self, is_about: fn(&str) -> bool) -> Self {
+        Self { is_about, ..self }
     }
 
     /// Whether a column of the rule's output is asked for.
@@ -65,8 +71,8 @@ impl Asked {
 
     /// How a factor is used. A filter that fails on it is left to fail where it stands in the query.
     fn usage(&self, factor: &str) -> Usage {
-        let Some(filter) = &self.filter else { return Usage::Asked };
-        if holds(filter, factor).unwrap_or(true) {
+        let asked = self.filter.as_ref().is_none_or(|filter| holds(filter, factor).unwrap_or(true));
+        if asked && (self.is_about)(factor) {
             return Usage::Asked;
         }
         if self.media.iter().any(|medium| factor == medium.flow_factor()) {
@@ -186,6 +192,13 @@ mod tests {
         let asked =
             Asked::try_new(&SessionContext::new().state(), output, &[col("factor").eq(text("a21026"))]);
         assert_eq!(asked.unwrap().usage("a19001"), Usage::Supporting);
+    }
+
+    #[test]
+    fn a_rule_about_some_factors_reads_no_others() {
+        let asked = asked(col("mn").eq(lit("A"))).about(|factor| factor == "a21026");
+        let told = ["a21026", "a00000", "a19001", "a21002"].map(|factor| asked.usage(factor));
+        assert_eq!(told, [Usage::Asked, Usage::Supporting, Usage::SupportingStops, Usage::Unused]);
     }
 
     #[test]

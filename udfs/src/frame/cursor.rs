@@ -96,6 +96,19 @@ impl FrameCursor {
     }
 }
 
+/// Appends the rows of a stream that belong to the frame's outlet.
+pub(super) async fn append_outlet(
+    frame: &mut OutletFrame,
+    table: SeriesTable,
+    stream: SendableRecordBatchStream,
+    usage: &mut FactorUsage,
+) -> Result<()> {
+    let mut stream = OutletStream::new(table, stream);
+    let only = KeyBounds { lower: Some(frame.mn.clone()), upper: None };
+    stream.advance_into(&only).await?;
+    stream.take_outlet(frame, usage).await
+}
+
 /// One sorted stream and where it stands.
 struct OutletStream {
     table: SeriesTable,

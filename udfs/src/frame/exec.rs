@@ -6,6 +6,7 @@
 //! the cursor leaves them out.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
@@ -27,9 +28,11 @@ use datafusion::physical_plan::{
 };
 
 use super::asked::FactorUsage;
-use super::cursor::{FrameCursor, KeyBounds, too_large};
+use super::cursor::{FrameCursor, KeyBounds, append_outlet, too_large};
 use super::outlet::{OutletFrame, SeriesTable};
-use super::rules::{FrameRule, RuleContext};
+use super::rules::{FrameRule, FrameRun, Reading, RuleContext};
+use super::settle::Scope;
+use super::source::OutletReader;
 
 /// Rows of output after which a batch is passed on.
 const BATCH_ROWS: usize = 8192;
@@ -122,6 +125,43 @@ impl DisplayAs for FrameExec {
     }
 }
 
+/// Reads more hours of single outlets.
+struct MoreHours {
+    unread: Arc<dyn OutletReader>,
+    usage: FactorUsage,
+    planned: Range<i64>,
+    task: Arc<TaskContext>,
+}
+
+impl MoreHours {
+    fn new(context: &RuleContext, task: Arc<TaskContext>) -> Self {
+        let usage = FactorUsage::new(Arc::clone(&context.asked));
+        Self { unread: Arc::clone(&context.unread), usage, planned: context.scope.hours.clone(), task }
+    }
+
+    /// Runs a rule over an outlet, with more of its hours until they are enough.
+    async fn run_outlet(
+        &mut self,
+        run: &mut dyn FrameRun,
+        frame: &mut OutletFrame,
+        mut hours: Range<i64>,
+    ) -> Result<()> {
+        let mut read = self.planned.clone();
+        loop {
+            if hours == read {
+                return internal_err!("the rule asks again for hours of outlet {} that it has", frame.mn);
+            }
+            for (table, rows) in self.unread.read(&frame.mn, &hours, &read, &self.task)? {
+                append_outlet(frame, table, rows, &mut self.usage).await?;
+            }
+            match run.outlet(frame, &Scope { hours: hours.clone() })? {
+                Reading::Enough => return Ok(()),
+                Reading::Needs(more) => (read, hours) = (hours, more),
+            }
+        }
+    }
+}
+
 impl ExecutionPlan for FrameExec {
     fn name(&self) -> &str {
         "FrameExec"
@@ -185,7 +225,8 @@ impl ExecutionPlan for FrameExec {
         let usage = FactorUsage::new(Arc::clone(&self.context.asked));
         let mut cursor = FrameCursor::new(streams, registry, extents, usage, self.bounds(partition));
         let mut run = self.rule.start(self.context.clone());
-        let projection = self.projection.clone();
+        let mut more = MoreHours::new(&self.context, task);
+        let (projection, planned) = (self.projection.clone(), self.context.scope.clone());
         let stream =
             async_try_stream(move |mut emitter: TryEmitter<RecordBatch, DataFusionError>| async move {
                 let mut frame = OutletFrame::default();
@@ -193,9 +234,11 @@ impl ExecutionPlan for FrameExec {
                     reservation
                         .try_resize(frame.memory_size())
                         .map_err(|error| too_large(&frame.mn, &error))?;
-                    {
-                        let _timer = baseline.elapsed_compute().timer();
-                        run.outlet(&frame)?;
+                    let timer = baseline.elapsed_compute().timer();
+                    let reading = run.outlet(&frame, &planned)?;
+                    timer.done();
+                    if let Reading::Needs(hours) = reading {
+                        more.run_outlet(run.as_mut(), &mut frame, hours).await?;
                     }
                     outlets.add(1);
                     if run.len() >= BATCH_ROWS {

@@ -23,12 +23,12 @@ pub struct SeriesExtent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extents {
     outlets: BTreeMap<Arc<str>, Vec<SeriesExtent>>,
-    horizon: i64,
+    rows: Range<i64>,
 }
 
 impl Default for Extents {
     fn default() -> Self {
-        Self { outlets: BTreeMap::new(), horizon: i64::MIN }
+        Self { outlets: BTreeMap::new(), rows: i64::MAX..i64::MIN }
     }
 }
 
@@ -37,7 +37,7 @@ impl Extents {
     pub fn add(&mut self, table: SeriesTable, mn: &Arc<str>, factor: &Arc<str>, first: i64, last: i64) {
         let hours = first..last + table.hours_of_row();
         if table != SeriesTable::Daily {
-            self.horizon = self.horizon.max(hours.end);
+            self.rows = hull(&self.rows, &hours);
         }
         let outlet = match self.outlets.get_mut(mn) {
             Some(outlet) => outlet,
@@ -59,9 +59,9 @@ impl Extents {
         self.outlets.range::<str, _>((from, Bound::Unbounded)).next().map(|(mn, _)| &**mn)
     }
 
-    /// The hour after the last hourly or minute row.
-    pub fn horizon(&self) -> i64 {
-        self.horizon
+    /// The hours from the first to the last hourly or minute row.
+    pub fn rows(&self) -> Range<i64> {
+        self.rows.clone()
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(extents.of("B"), [SeriesExtent { factor: Arc::clone(&factor), hours: 3..11 }]);
         assert_eq!(extents.of("A"), [SeriesExtent { factor, hours: 24..48 }]);
         assert_eq!(extents.of("C"), []);
-        assert_eq!(extents.horizon(), 11);
+        assert_eq!(extents.rows(), 3..11);
         assert_eq!(extents.next_outlet(Bound::Unbounded), Some("A"));
         assert_eq!(extents.next_outlet(Bound::Excluded("A")), Some("B"));
         assert_eq!(extents.next_outlet(Bound::Excluded("B")), None);

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::emission::control::{Control, MonitorSetting};
+use crate::emission::substitution::DaySamples;
 use crate::time::{HOUR_US, hour_of};
 
 /// Half-open span of time stamps; an open end is the end of time.
@@ -36,6 +38,10 @@ pub struct OutletFacts {
     pub production_stops: Vec<Span>,
     /// Stops of the monitoring facility.
     pub facility_stops: Vec<Span>,
+    /// What checks say of its monitors, by factor.
+    pub controls: Vec<(String, Control)>,
+    /// Manual samples by factor, each by day.
+    pub samples: Vec<(String, Vec<DaySamples>)>,
 }
 
 /// What the registry knows of one monitor.
@@ -47,6 +53,8 @@ pub struct MonitorFacts {
     pub span: Span,
     /// Seconds that one minute row covers, if the registry says.
     pub minute_interval_s: Option<f64>,
+    /// What its calibration rests on.
+    pub setting: MonitorSetting,
 }
 
 impl OutletFacts {
@@ -59,6 +67,22 @@ impl OutletFacts {
     pub fn minute_interval_s(&self, factor: &str, ts: i64) -> Option<f64> {
         let in_force = |m: &&MonitorFacts| m.factor == factor && m.span.contains(&ts);
         self.monitors.iter().find(in_force)?.minute_interval_s
+    }
+
+    /// What the calibration of a factor's monitor rests on at a time.
+    pub fn setting(&self, factor: &str, ts: i64) -> MonitorSetting {
+        let in_force = |m: &&MonitorFacts| m.factor == factor && m.span.contains(&ts);
+        self.monitors.iter().find(in_force).map(|monitor| monitor.setting).unwrap_or_default()
+    }
+
+    /// What checks say of a factor's monitor.
+    pub fn control(&self, factor: &str) -> Option<&Control> {
+        self.controls.iter().find(|(of, _)| of == factor).map(|(_, control)| control)
+    }
+
+    /// Manual samples of a factor, by day.
+    pub fn samples(&self, factor: &str) -> &[DaySamples] {
+        self.samples.iter().find(|(of, _)| of == factor).map_or(&[], |(_, samples)| samples.as_slice())
     }
 
     /// The span in which results of a factor are due: the outlet's, cut to the
@@ -79,15 +103,18 @@ impl OutletFacts {
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     outlets: Vec<OutletFacts>,
+    /// The first hour with any row.
+    pub first_row: i64,
     /// The last hour with any row, plus one: later hours are not due yet.
     pub horizon: i64,
 }
 
 impl Registry {
     /// A registry of outlets in any order; those of one `mn` must be one entry.
-    pub fn new(mut outlets: Vec<OutletFacts>, horizon: i64) -> Self {
+    /// `rows` are the hours from the first to the last with any row.
+    pub fn new(mut outlets: Vec<OutletFacts>, rows: Range<i64>) -> Self {
         outlets.sort_by(|a, b| a.mn.cmp(&b.mn));
-        Self { outlets, horizon }
+        Self { outlets, first_row: rows.start, horizon: rows.end }
     }
 
     /// Every outlet, by `mn`.
@@ -121,6 +148,7 @@ mod tests {
                 factor: "a21026".into(),
                 span: 50..i64::MAX,
                 minute_interval_s: None,
+                setting: MonitorSetting::default(),
             }],
             ..Default::default()
         };

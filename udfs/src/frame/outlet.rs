@@ -59,12 +59,12 @@ pub struct TableRows {
     pub value_max: Vec<f64>,
 }
 
-/// Where the rows of one factor lie: pieces in time order, one a file run.
+/// Where the rows of one factor lie: pieces, one a file run.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     /// Factor code.
     pub factor: String,
-    /// Row ranges in time order.
+    /// Row ranges, each in time order; no two of them have rows in one month (or day).
     pub pieces: Vec<Range<usize>>,
 }
 

@@ -4,9 +4,14 @@ mod columns;
 pub mod daily_valid;
 pub mod emissions;
 pub mod hourly_valid;
+mod masses;
 pub mod monthly_valid;
+pub mod quarterly_capture;
+
+pub use masses::whole_quarters;
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -18,6 +23,7 @@ use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::{OutletFrame, SeriesTable};
 use super::settle::Scope;
+use super::source::OutletReader;
 use crate::validity::Rulebook;
 
 /// What a rule is given besides the frames.
@@ -33,6 +39,8 @@ pub struct RuleContext {
     pub scope: Scope,
     /// The columns and factors asked for.
     pub asked: Arc<Asked>,
+    /// What was not read for want of being in `scope`.
+    pub unread: Arc<dyn OutletReader>,
 }
 
 /// A rule over frames: what it reads and the rows it makes.
@@ -43,6 +51,11 @@ pub trait FrameRule: Debug + Send + Sync {
     /// The rows it makes.
     fn schema(&self) -> SchemaRef;
 
+    /// Tells of which factors rows may come; which others they rest on is told by [`Asked`].
+    fn is_about(&self) -> fn(&str) -> bool {
+        |_| true
+    }
+
     /// The columns it reads of each table, besides `mn`, `factor` and `ts`, for what is asked.
     fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)>;
 
@@ -50,10 +63,20 @@ pub trait FrameRule: Debug + Send + Sync {
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun>;
 }
 
+/// Whether the hours read are enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// They are.
+    Enough,
+    /// These are needed, and hold those read.
+    Needs(Range<i64>),
+}
+
 /// A rule running over the outlets of one partition, in order of `mn`.
 pub trait FrameRun: Send {
-    /// Adds the rows of one outlet.
-    fn outlet(&mut self, frame: &OutletFrame) -> Result<()>;
+    /// Adds the rows of one outlet, of which the frame holds the hours of `scope`; or
+    /// adds none and asks for more hours.
+    fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading>;
 
     /// Rows not yet taken.
     fn len(&self) -> usize;

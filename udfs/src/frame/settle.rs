@@ -12,6 +12,7 @@ use super::asked::{FactorUsage, Usage};
 use super::extents::hull;
 use super::facts::{OutletFacts, Registry, hours_within};
 use super::outlet::{OutletFrame, SeriesTable, TableRows};
+use crate::emission::control::{TouchedHour, touched_hours};
 use crate::emission::o2_convert::o2_convert_with;
 use crate::time::{HOUR_US, day_of_hour, hour_of};
 use crate::validity::Rulebook;
@@ -28,6 +29,10 @@ pub struct SettledSeries {
     pub asked: bool,
     /// Its hours, on the outlet's grid.
     pub hours: Hours,
+    /// The hours in which it is due or has rows, on the grid or not.
+    pub reach: Range<i64>,
+    /// The hours of the grid in which its monitor was not to be trusted, if only for a part.
+    pub control: Vec<TouchedHour>,
 }
 
 /// How much of an outlet to settle.
@@ -51,6 +56,11 @@ impl SettledOutlet {
     /// Settles the series that a query uses.
     pub fn new(usage: FactorUsage) -> Self {
         Self { usage, series: Vec::new(), spare: Vec::new(), contradicted: Vec::new(), grid: 0..0 }
+    }
+
+    /// Every series, by factor.
+    pub fn series(&self) -> &[SettledSeries] {
+        &self.series
     }
 
     /// The series that rows are asked of, by factor.
@@ -85,14 +95,15 @@ impl SettledOutlet {
             self.grid = 0..0;
             return;
         }
-        for Due { factor, medium, asked, hours: due, .. } in due {
+        for Due { factor, medium, asked, hours: due, grid: reach } in due {
             let mut hours = self.spare.pop().unwrap_or_default();
             hours.reset(&self.grid, &due);
             settle_series(&mut hours, frame, &factor, medium, facts, rules);
-            self.series.push(SettledSeries { factor, medium, asked, hours });
+            self.series.push(SettledSeries { factor, medium, asked, hours, reach, control: Vec::new() });
         }
         if let Some(facts) = facts {
             self.apply_stops(facts, rules);
+            self.apply_control(facts, rules);
         }
         self.apply_flow();
     }
@@ -132,6 +143,21 @@ impl SettledOutlet {
                 flows.iter().any(|(medium, flow)| contradicts_stop(*medium, at(*flow), at(oxygen), o2_limit));
         }
         self.contradicted = contradicted;
+    }
+
+    /// Takes the validity of hours in which a monitor was out of control or overdue
+    /// for so long that too few good minutes are left.
+    fn apply_control(&mut self, facts: &OutletFacts, rules: &Rulebook) {
+        for series in &mut self.series {
+            let Some(control) = facts.control(&series.factor) else { continue };
+            touched_hours(&control.periods, &self.grid, &mut series.control);
+            for touched in
+                series.control.iter().filter(|touched| touched.covered_us > lost_us(rules, touched.hour))
+            {
+                let reason = if touched.overdue { HourState::Overdue } else { HourState::OutOfControl };
+                series.hours.invalidate(touched.hour, reason);
+            }
+        }
     }
 
     /// Marks the hours of water in which nothing flowed.
@@ -210,6 +236,11 @@ impl SettledOutlet {
             *value = o2_convert_with(hours.value[position], o2, reference, rules.o2_air).unwrap_or(f64::NAN);
         }
     }
+}
+
+/// Microseconds of an hour that may be lost before too few minutes are left for it to be valid.
+pub(super) fn lost_us(rules: &Rulebook, hour: i64) -> i64 {
+    HOUR_US - (rules.at(day_of_hour(hour)).hour_minutes * 60e6) as i64
 }
 
 /// Converted values of one series, on its grid.

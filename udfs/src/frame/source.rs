@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_datafusion_err, plan_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -20,12 +21,11 @@ use super::rules::daily_valid::DailyValid;
 use super::rules::emissions::Emissions;
 use super::rules::hourly_valid::HourlyValid;
 use super::rules::monthly_valid::MonthlyValid;
-use super::rules::{FrameRule, RuleContext};
+use super::rules::quarterly_capture::QuarterlyCapture;
+use super::rules::{FrameRule, RuleContext, whole_quarters};
 use super::settle::Scope;
 use crate::emission::masses::Grain;
-use crate::time::{
-    DAY_HOURS, HOUR_US, day_of, day_of_hour, first_day_of_month, first_month_of_quarter, hour_of, month_of,
-};
+use crate::time::{DAY_HOURS, HOUR_US, day_of_hour, first_day_of_month, hour_of, month_of};
 use crate::validity::Rulebook;
 
 /// What a rule reads.
@@ -52,6 +52,20 @@ pub struct FramePlan {
     pub registry: Arc<Registry>,
     /// From when to when series reach; those that are read whole may be left out.
     pub extents: Arc<Extents>,
+    /// The rows beside the hours asked for.
+    pub unread: Arc<dyn OutletReader>,
+}
+
+/// Reads more hours of single outlets, when a rule finds that it needs them.
+pub trait OutletReader: Debug + Send + Sync {
+    /// Sorted streams of an outlet's rows in `hours` that were not read with those in `read`.
+    fn read(
+        &self,
+        mn: &str,
+        hours: &Range<i64>,
+        read: &Range<i64>,
+        task: &Arc<TaskContext>,
+    ) -> Result<Vec<(SeriesTable, SendableRecordBatchStream)>>;
 }
 
 /// A store that gives sorted plans cut at common split points of `mn`. It passes
@@ -84,8 +98,10 @@ enum ReadHours {
         /// The first and last hour of the period that holds an hour.
         widen: fn(i64) -> Range<i64>,
     },
-    /// Fixed by the arguments.
-    Fixed(Range<i64>),
+    /// Fixed by the arguments: whole quarters.
+    Quarters(Range<i64>),
+    /// The same, and before them what the greatest pool holds where no hour is missing.
+    QuartersAndPools(Range<i64>),
 }
 
 impl FrameTable {
@@ -120,10 +136,21 @@ impl FrameTable {
         Self { source, rule, schema, hours: ReadHours::Filtered { column, widen } }
     }
 
+    /// The result of a table function.
+    fn fixed(source: &Arc<dyn FrameSource>, rule: Arc<dyn FrameRule>, hours: ReadHours) -> Arc<Self> {
+        let schema = rule.schema();
+        Arc::new(Self { source: Arc::clone(source), rule, schema, hours })
+    }
+
     /// The hours a query reads.
-    fn hours(&self, filters: &[Expr]) -> Range<i64> {
+    fn hours(&self, filters: &[Expr], rulebook: &Rulebook) -> Range<i64> {
         match &self.hours {
-            ReadHours::Fixed(hours) => hours.clone(),
+            ReadHours::Quarters(hours) => hours.clone(),
+            ReadHours::QuartersAndPools(hours) => {
+                let rules = rulebook.emission_at(day_of_hour(hours.start));
+                let pool = rules.pool_low_capture_hours.max(rules.water_pool_days * DAY_HOURS as usize);
+                hours.start - pool as i64..hours.end
+            }
             ReadHours::Filtered { column, widen } => {
                 let asked =
                     filters.iter().fold(i64::MIN..i64::MAX, |hours, filter| narrow(hours, filter, column));
@@ -211,19 +238,20 @@ impl TableProvider for FrameTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let output = Arc::new(self.schema.project(&projection)?);
-        let asked = Arc::new(Asked::try_new(session, output, filters)?);
+        let asked = Asked::try_new(session, output, filters)?.about(self.rule.is_about());
+        let asked = Arc::new(asked);
         let about_outlets: Vec<Expr> = filters.iter().filter(|f| is_about_outlets(f)).cloned().collect();
-        let hours = self.hours(filters);
+        let rulebook = Arc::new(self.source.rulebook(session)?);
+        let hours = self.hours(filters, &rulebook);
         let request = FrameRequest {
             tables: self.rule.reads(&asked),
             hours: hours.clone(),
             filters: &about_outlets,
             asked: Arc::clone(&asked),
         };
-        let FramePlan { inputs, split_points, registry, extents } =
+        let FramePlan { inputs, split_points, registry, extents, unread } =
             self.source.plan(session, request).await?;
-        let rulebook = Arc::new(self.source.rulebook(session)?);
-        let context = RuleContext { registry, extents, rulebook, scope: Scope { hours }, asked };
+        let context = RuleContext { registry, extents, rulebook, scope: Scope { hours }, asked, unread };
         Ok(Arc::new(FrameExec::try_new(Arc::clone(&self.rule), context, inputs, split_points, projection)?))
     }
 }
@@ -247,30 +275,55 @@ impl TableFunctionImpl for EmissionsFunction {
         let [from, to, grain] = args.exprs() else {
             return plan_err!("{USAGE}");
         };
-        let (from, to) = (argument_ts("from", from)?, argument_ts("to", to)?);
-        if from >= to {
-            return plan_err!("emissions: from must lie before to; {USAGE}");
-        }
+        let hours = argument_hours(from, to, USAGE)?;
         let grain = match grain {
             Expr::Literal(value, _) => value.try_as_str().flatten().and_then(Grain::parse),
             _ => None,
         };
         let grain =
             grain.ok_or_else(|| plan_datafusion_err!("emissions: there is no such grain; {USAGE}"))?;
-        let first_hour_at_or_after = |ts: i64| hour_of(ts) + i64::from(ts.rem_euclid(HOUR_US) != 0);
-        let hours = first_hour_at_or_after(from)..first_hour_at_or_after(to);
-        let rule: Arc<dyn FrameRule> = Arc::new(Emissions { hours: hours.clone(), grain });
-        let schema = rule.schema();
-        let hours = ReadHours::Fixed(whole_quarters(from, to));
-        Ok(Arc::new(FrameTable { source: Arc::clone(&self.source), rule, schema, hours }))
+        let read = ReadHours::QuartersAndPools(whole_quarters(&hours));
+        Ok(FrameTable::fixed(&self.source, Arc::new(Emissions { hours, grain }), read))
     }
 }
 
-/// The hours of the quarters that a span touches: a quarter's capture needs all of it.
-fn whole_quarters(from: i64, to: i64) -> Range<i64> {
-    let first_month = first_month_of_quarter(month_of(day_of(from)));
-    let after = first_month_of_quarter(month_of(day_of(to - 1))) + 3;
-    first_day_of_month(first_month) * DAY_HOURS..first_day_of_month(after) * DAY_HOURS
+/// The table function `quarterly_capture(from, to)`.
+#[derive(Debug)]
+pub struct QuarterlyCaptureFunction {
+    source: Arc<dyn FrameSource>,
+}
+
+impl QuarterlyCaptureFunction {
+    /// The function over a store.
+    pub fn new(source: Arc<dyn FrameSource>) -> Self {
+        Self { source }
+    }
+}
+
+impl TableFunctionImpl for QuarterlyCaptureFunction {
+    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
+        const USAGE: &str = "quarterly_capture(from, to): from and to are dates or time stamps, to is exclusive; each quarter that they touch is told whole";
+        let [from, to] = args.exprs() else {
+            return plan_err!("{USAGE}");
+        };
+        let hours = argument_hours(from, to, USAGE)?;
+        let read = ReadHours::Quarters(whole_quarters(&hours));
+        Ok(FrameTable::fixed(&self.source, Arc::new(QuarterlyCapture { hours }), read))
+    }
+}
+
+/// The hours that start from `from` on, before `to`.
+fn argument_hours(from: &Expr, to: &Expr, usage: &str) -> Result<Range<i64>> {
+    let (from, to) = (argument_ts("from", from)?, argument_ts("to", to)?);
+    if from >= to {
+        return plan_err!("from must lie before to; {usage}");
+    }
+    let first_hour_at_or_after = |ts: i64| hour_of(ts) + i64::from(ts.rem_euclid(HOUR_US) != 0);
+    let hours = first_hour_at_or_after(from)..first_hour_at_or_after(to);
+    if hours.is_empty() {
+        return plan_err!("no hour starts between from and to; {usage}");
+    }
+    Ok(hours)
 }
 
 /// A time argument of a table function, µs.
@@ -299,12 +352,5 @@ mod tests {
         assert_eq!(narrow(all(), &col("valid").eq(lit(true)), "month"), all());
         let both = col("day").gt_eq(date(1)).and(col("day").lt(date(2)));
         assert_eq!(narrow(all(), &both, "day"), 24..49);
-    }
-
-    #[test]
-    fn a_capture_reads_whole_quarters() {
-        let day = 24 * HOUR_US;
-        assert_eq!(whole_quarters(40 * day, 41 * day), 0..90 * 24); // February 1970
-        assert_eq!(whole_quarters(89 * day, 90 * day), 0..90 * 24);
     }
 }

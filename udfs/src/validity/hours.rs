@@ -41,6 +41,10 @@ pub enum HourState {
     FacilityStopped,
     /// Water without flow: not due.
     NoFlow,
+    /// The monitor was out of control: a check had failed.
+    OutOfControl,
+    /// The monitor's calibration was overdue.
+    Overdue,
 }
 
 impl HourState {
@@ -66,6 +70,8 @@ impl HourState {
             Self::Stopped => Some("stopped"),
             Self::FacilityStopped => Some("facility_stopped"),
             Self::NoFlow => Some("no_flow"),
+            Self::OutOfControl => Some("out_of_control"),
+            Self::Overdue => Some("overdue"),
         }
     }
 }
@@ -214,6 +220,15 @@ impl Hours {
                 continue;
             }
             self.state[position] = stopped;
+            self.value[position] = f64::NAN;
+        }
+    }
+
+    /// Takes an hour's validity for a reason.
+    pub fn invalidate(&mut self, hour: i64, reason: HourState) {
+        let Ok(position) = usize::try_from(hour - self.first) else { return };
+        if let Some(state) = self.state.get_mut(position).filter(|state| state.is_valid()) {
+            *state = reason;
             self.value[position] = f64::NAN;
         }
     }

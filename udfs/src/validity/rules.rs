@@ -3,6 +3,7 @@
 use plume_datasets::factors::Medium;
 use plume_datasets::rules::{RuleError, RuleSet, rule_sets};
 
+use crate::emission::rules::EmissionRules;
 use crate::time;
 
 /// What the hours and days asked for are counted from.
@@ -115,8 +116,28 @@ fn share_of(count: u32, share: f64) -> u32 {
 /// Which rules apply when: one chosen set, or each built-in set in its time.
 #[derive(Debug, Clone)]
 pub struct Rulebook {
-    /// First day and rules, by first day; the first also covers what came before.
-    editions: Vec<(i64, ValidityRules)>,
+    /// By first day; the first also covers what came before.
+    editions: Vec<Edition>,
+}
+
+/// The numbers of one rule set, and from when on it is in force.
+#[derive(Debug, Clone)]
+struct Edition {
+    first_day: i64,
+    validity: ValidityRules,
+    emission: EmissionRules,
+    set: RuleSet,
+}
+
+impl Edition {
+    fn of(set: &RuleSet, first_day: i64) -> Result<Self, RuleError> {
+        Ok(Self {
+            first_day,
+            validity: ValidityRules::of(set)?,
+            emission: EmissionRules::of(set)?,
+            set: set.clone(),
+        })
+    }
 }
 
 impl Rulebook {
@@ -127,7 +148,7 @@ impl Rulebook {
             .iter()
             .map(|set| {
                 let first_day = set.valid_from.signed_duration_since(epoch).num_days();
-                Ok((first_day, ValidityRules::of(set)?))
+                Edition::of(set, first_day)
             })
             .collect::<Result<Vec<_>, RuleError>>()?;
         if editions.is_empty() {
@@ -138,13 +159,28 @@ impl Rulebook {
 
     /// One set, whatever the date.
     pub fn chosen(set: &RuleSet) -> Result<Self, RuleError> {
-        Ok(Self { editions: vec![(i64::MIN, ValidityRules::of(set)?)] })
+        Ok(Self { editions: vec![Edition::of(set, i64::MIN)?] })
     }
 
-    /// The rules in force on a day.
+    /// What validity rests on, on a day.
     pub fn at(&self, day: i64) -> &ValidityRules {
-        let later = self.editions.iter().skip(1).take_while(|(first_day, _)| *first_day <= day);
-        &self.editions[later.count()].1
+        &self.edition(day).validity
+    }
+
+    /// What substitution and the control of monitors rest on, on a day.
+    pub fn emission_at(&self, day: i64) -> &EmissionRules {
+        &self.edition(day).emission
+    }
+
+    /// The clause of a rule on a day, with its mark.
+    pub fn clause_at(&self, day: i64, rule: &str) -> Option<String> {
+        let rule = self.edition(day).set.rules.get(rule)?;
+        Some(format!("{} [{}]", rule.clause, rule.mark))
+    }
+
+    fn edition(&self, day: i64) -> &Edition {
+        let later = self.editions.iter().skip(1).take_while(|edition| edition.first_day <= day);
+        &self.editions[later.count()]
     }
 }
 

@@ -13,10 +13,10 @@ use plume_datasets::factors::Medium;
 use plume_datasets::flags::NORMAL;
 
 use super::columns::{Finish, ViewColumn, push_day, push_float, schema, text, text_builder};
-use super::{FrameRule, FrameRun, RuleContext};
+use super::{FrameRule, FrameRun, Reading, RuleContext};
 use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
-use crate::frame::settle::{Converted, SettledOutlet, SettledSeries};
+use crate::frame::settle::{Converted, Scope, SettledOutlet, SettledSeries};
 use crate::time::day_of;
 use crate::validity::days::{Day, DayMean, days};
 
@@ -185,8 +185,8 @@ struct Run {
 }
 
 impl FrameRun for Run {
-    fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
-        let RuleContext { registry, rulebook, scope, .. } = &self.context;
+    fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
+        let RuleContext { registry, rulebook, .. } = &self.context;
         self.settled.settle(frame, registry, scope, rulebook);
         for series in self.settled.asked() {
             self.days.sum(frame, &self.settled, series, &self.context);
@@ -196,7 +196,7 @@ impl FrameRun for Run {
                 self.out.push(&frame.mn, &series.factor, day, converted, *reported);
             }
         }
-        Ok(())
+        Ok(Reading::Enough)
     }
 
     fn len(&self) -> usize {

@@ -1,29 +1,30 @@
 //! `emissions(from, to, grain)`: the mass that every outlet emitted.
 //!
-//! Rows stand for factors that have a mass. Hours are measured, stopped or
-//! missing; the columns of substitution stay empty until a rule fills them.
+//! Rows stand for factors that have a mass. Hours are measured, substituted,
+//! missing or stopped; at hour grain each says how it was got and from which hours.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringViewBuilder,
-    TimestampMicrosecondBuilder, new_null_array,
+    TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 use plume_datasets::factors::kg_per_unit;
 
 use super::columns::{Finish, TIMESTAMP, ViewColumn, push_float, push_midnight, schema, text, text_builder};
-use super::{FrameRule, FrameRun, RuleContext};
-use crate::emission::masses::{
-    Capture, Carried, Grain, Method, PeriodSums, Sums, captures, mass_kg, method, sum_months, sum_periods,
-};
-use crate::frame::asked::{Asked, FactorUsage};
+use super::masses::{OutletMasses, SeriesMasses, mass_columns, whole_quarters};
+use super::{FrameRule, FrameRun, Reading, RuleContext};
+use crate::emission::capture::Capture;
+use crate::emission::masses::{Grain, Method, PeriodSums, Sums, sum_periods};
+use crate::emission::substitution::Wants;
+use crate::frame::asked::Asked;
 use crate::frame::outlet::{OutletFrame, SeriesTable};
-use crate::frame::settle::SettledOutlet;
-use crate::time::{DAY_HOURS, HOUR_US, day_of_hour, first_day_of_month, first_month_of_quarter, month_of};
-use crate::validity::hours::{HourState, Hours};
+use crate::frame::settle::Scope;
+use crate::time::{HOUR_US, day_of_hour, first_month_of_quarter, month_of};
+use crate::validity::Rulebook;
+use crate::validity::hours::HourState;
 
 /// The columns at every grain.
 fn period_columns() -> Vec<ViewColumn> {
@@ -68,7 +69,8 @@ fn hour_columns() -> Vec<ViewColumn> {
 /// The rule behind `emissions`.
 #[derive(Debug)]
 pub struct Emissions {
-    /// The hours asked for; the scope of a run covers their whole quarters.
+    /// The hours asked for; the scope of a run covers their whole quarters, and before them
+    /// what most pools hold.
     pub hours: Range<i64>,
     /// How long a period is.
     pub grain: Grain,
@@ -87,11 +89,12 @@ impl FrameRule for Emissions {
         schema(&columns)
     }
 
+    fn is_about(&self) -> fn(&str) -> bool {
+        |factor| kg_per_unit(factor).is_some()
+    }
+
     fn reads(&self, _: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
-        vec![
-            (SeriesTable::Hourly, vec!["value", "flag", "total"]),
-            (SeriesTable::Minute, vec!["value", "flag"]),
-        ]
+        mass_columns()
     }
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
@@ -99,12 +102,9 @@ impl FrameRule for Emissions {
             out: Rows::new(self.schema()),
             hours: self.hours.clone(),
             grain: self.grain,
-            settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
+            masses: OutletMasses::new(&context, whole_quarters(&self.hours)),
             context,
-            volume_m3: [Vec::new(), Vec::new()],
             periods: Vec::new(),
-            months: Vec::new(),
-            captures: Vec::new(),
         })
     }
 }
@@ -113,64 +113,30 @@ struct Run {
     context: RuleContext,
     hours: Range<i64>,
     grain: Grain,
-    settled: SettledOutlet,
-    /// m³ of each hour of flue gas and of waste water.
-    volume_m3: [Vec<f64>; 2],
+    masses: OutletMasses,
     periods: Vec<PeriodSums>,
-    /// The sums of every month on the grid.
-    months: Vec<PeriodSums>,
-    captures: Vec<Capture>,
     out: Rows,
 }
 
 impl FrameRun for Run {
-    fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
-        use plume_datasets::factors::Medium::{Air, Water};
-        let RuleContext { registry, rulebook, scope, .. } = &self.context;
-        self.settled.settle(frame, registry, scope, rulebook);
-        for (medium, volume) in [Air, Water].into_iter().zip(&mut self.volume_m3) {
-            self.settled.volumes(frame, medium, volume);
+    fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
+        self.masses.measure(frame, scope, &self.context);
+        let wants = self.masses.substitute(&frame.mn, &self.hours, &self.context);
+        if wants != Wants::default() {
+            return Ok(Reading::Needs(widened(&scope.hours, wants, &self.context.scope.hours)));
         }
-        let mut no_flow = Hours::default();
-        no_flow.reset(&self.settled.grid(), &(0..0));
-        let no_volume = vec![f64::NAN; no_flow.len()];
-        let (grid, whole_months) = (self.settled.grid(), cuts_no_month(&self.hours, &self.settled.grid()));
-        for series in self.settled.asked() {
-            let Some(kg_per_unit) = kg_per_unit(&series.factor) else { continue };
-            let flow = self.settled.flow(series.medium);
-            let volume = &self.volume_m3[usize::from(series.medium == Water)];
-            let carried = Carried {
-                concentration: &series.hours,
-                flow: flow.unwrap_or(&no_flow),
-                volume_m3: if flow.is_some() { volume } else { &no_volume },
-                kg_per_unit,
-            };
-            sum_periods(&carried, &grid, Grain::Month, &mut self.months);
-            captures(&self.months, rulebook, &mut self.captures);
+        for series in self.masses.series() {
             if self.grain == Grain::Hour {
-                self.out.push_hours(
-                    frame,
-                    &series.factor,
-                    &carried,
-                    &self.hours,
-                    &self.captures,
-                    &self.context,
-                );
+                self.out.push_hours(&frame.mn, &series, &self.hours, &self.context.rulebook);
                 continue;
             }
-            if whole_months && self.grain != Grain::Day {
-                let in_range = |month: &PeriodSums| self.hours.contains(&(month.first_day * DAY_HOURS));
-                self.months.retain(in_range);
-                sum_months(&self.months, self.grain, &mut self.periods);
-            } else {
-                sum_periods(&carried, &self.hours, self.grain, &mut self.periods);
-            }
+            sum_periods(series.masses, series.volume_m3, &self.hours, self.grain, &mut self.periods);
             for period in &self.periods {
-                let capture = capture_of(&self.captures, period, self.grain);
-                self.out.push_period(&frame.mn, &series.factor, period.first_day, &period.sums, capture);
+                let capture = capture_of(series.captures, period, self.grain);
+                self.out.push_period(&frame.mn, series.factor, period.first_day, &period.sums, capture);
             }
         }
-        Ok(())
+        Ok(Reading::Enough)
     }
 
     fn len(&self) -> usize {
@@ -182,13 +148,21 @@ impl FrameRun for Run {
     }
 }
 
-/// Whether a range of hours holds each month of the grid whole or not at all.
-fn cuts_no_month(hours: &Range<i64>, grid: &Range<i64>) -> bool {
-    let starts_month = |hour: i64| {
-        let day = day_of_hour(hour);
-        hour == day * DAY_HOURS && day == first_day_of_month(month_of(day))
+/// More hours than were read: at first so many as a rule planned to read, then all.
+fn widened(read: &Range<i64>, wants: Wants, planned: &Range<i64>) -> Range<i64> {
+    let more = planned.end.saturating_sub(planned.start);
+    let is_first = read == planned;
+    let start = match (wants.earlier, is_first) {
+        (false, _) => read.start,
+        (true, true) => read.start.saturating_sub(more),
+        (true, false) => i64::MIN,
     };
-    starts_month(hours.start) && (hours.end >= grid.end || starts_month(hours.end))
+    let end = match (wants.later, is_first) {
+        (false, _) => read.end,
+        (true, true) => read.end.saturating_add(more),
+        (true, false) => i64::MAX,
+    };
+    start..end
 }
 
 /// The capture rate and usability of a period: its quarter's. A year is usable
@@ -214,18 +188,16 @@ struct Rows {
     period: TimestampMicrosecondBuilder,
     mass_kg: Float64Builder,
     measured_kg: Float64Builder,
+    substituted_kg: Float64Builder,
     volume_m3: Float64Builder,
     operating_hours: Int64Builder,
     measured_hours: Int64Builder,
+    substituted_hours: Int64Builder,
     missing_hours: Int64Builder,
     stopped_hours: Int64Builder,
     capture_rate: Float64Builder,
     usable: BooleanBuilder,
-    concentration: Float64Builder,
-    flow: Float64Builder,
-    method: StringViewBuilder,
-    reason: StringViewBuilder,
-    rule_set: StringViewBuilder,
+    hours: HourRows,
 }
 
 impl Rows {
@@ -238,18 +210,16 @@ impl Rows {
             period: TimestampMicrosecondBuilder::new(),
             mass_kg: Float64Builder::new(),
             measured_kg: Float64Builder::new(),
+            substituted_kg: Float64Builder::new(),
             volume_m3: Float64Builder::new(),
             operating_hours: Int64Builder::new(),
             measured_hours: Int64Builder::new(),
+            substituted_hours: Int64Builder::new(),
             missing_hours: Int64Builder::new(),
             stopped_hours: Int64Builder::new(),
             capture_rate: Float64Builder::new(),
             usable: BooleanBuilder::new(),
-            concentration: Float64Builder::new(),
-            flow: Float64Builder::new(),
-            method: text_builder(),
-            reason: text_builder(),
-            rule_set: text_builder(),
+            hours: HourRows::new(),
         }
     }
 
@@ -269,93 +239,146 @@ impl Rows {
         self.rows += 1;
         self.mn.append_value(mn);
         self.factor.append_value(factor);
-        self.mass_kg.append_option(usable.then_some(sums.measured_kg));
+        self.mass_kg.append_option(usable.then_some(sums.mass_kg));
         self.measured_kg.append_value(sums.measured_kg);
+        self.substituted_kg.append_value(sums.substituted_kg);
         self.volume_m3.append_value(sums.volume_m3);
         self.operating_hours.append_value(sums.operating_hours().into());
         self.measured_hours.append_value(sums.measured_hours.into());
+        self.substituted_hours.append_value(sums.substituted_hours.into());
         self.missing_hours.append_value(sums.missing_hours.into());
         self.stopped_hours.append_value(sums.stopped_hours.into());
         self.capture_rate.append_option(rate);
         self.usable.append_value(usable);
     }
 
-    fn push_hours(
-        &mut self,
-        frame: &OutletFrame,
-        factor: &str,
-        series: &Carried<'_>,
-        hours: &Range<i64>,
-        captures: &[Capture],
-        context: &RuleContext,
-    ) {
-        for position in series.concentration.clip(hours) {
-            let concentration = series.concentration.state[position];
-            let flow = series.flow.state[position];
-            let Some(method) = method(concentration, flow) else { continue };
-            let hour = series.concentration.first + position as i64;
+    fn push_hours(&mut self, mn: &str, series: &SeriesMasses<'_>, hours: &Range<i64>, rulebook: &Rulebook) {
+        for position in series.masses.clip(hours) {
+            let method = series.masses.method[position];
+            let hour = series.masses.hour(position);
             let day = day_of_hour(hour);
+            let Some(name) = method.name(rulebook.emission_at(day)) else { continue };
             let quarter = first_month_of_quarter(month_of(day));
-            let capture = captures.iter().find(|c| c.quarter == quarter);
-            let sums = hour_sums(series, position, method);
+            let capture = series.captures.iter().find(|capture| capture.quarter == quarter);
+            let sums = Sums::of_hour(method, series.masses.kg[position], series.volume_m3[position]);
             self.period.append_value(hour * HOUR_US);
-            self.push_sums(&frame.mn, factor, &sums, capture.map_or((None, true), |c| (c.rate, c.usable)));
-            push_float(&mut self.concentration, series.concentration.value[position]);
-            push_float(&mut self.flow, series.flow.value[position]);
-            self.method.append_value(method.name());
-            self.reason.append_option(reason(concentration, flow));
-            self.rule_set.append_value(&context.rulebook.at(day).rule_set);
+            let capture = capture.map_or((None, true), |capture| (capture.rate, capture.usable));
+            self.push_sums(mn, series.factor, &sums, capture);
+            self.hours.push(series, position, method, &name, rulebook);
         }
     }
 
     fn take(&mut self) -> Result<RecordBatch> {
-        let rows = std::mem::take(&mut self.rows);
+        self.rows = 0;
         let mut columns: Vec<ArrayRef> = vec![
             self.mn.column(),
             self.factor.column(),
             self.period.column(),
             self.mass_kg.column(),
             self.measured_kg.column(),
-            Arc::new(arrow::array::Float64Array::from(vec![0.0; rows])),
+            self.substituted_kg.column(),
             self.volume_m3.column(),
             self.operating_hours.column(),
             self.measured_hours.column(),
-            Arc::new(arrow::array::Int64Array::from(vec![0; rows])),
+            self.substituted_hours.column(),
             self.missing_hours.column(),
             self.stopped_hours.column(),
             self.capture_rate.column(),
             self.usable.column(),
         ];
         if self.schema.fields().len() > columns.len() {
-            columns.extend([
-                self.concentration.column(),
-                self.flow.column(),
-                self.method.column(),
-                self.reason.column(),
-                self.rule_set.column(),
-            ]);
-            let substitution = &self.schema.fields()[columns.len()..];
-            columns.extend(substitution.iter().map(|field| new_null_array(field.data_type(), rows)));
+            columns.extend(self.hours.take());
         }
         Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
     }
 }
 
-/// The sums of a single hour.
-fn hour_sums(series: &Carried<'_>, position: usize, method: Method) -> Sums {
-    match method {
-        Method::Measured => {
-            let volume_m3 = series.volume_m3[position];
-            let concentration = series.concentration.value[position];
-            Sums {
-                measured_kg: mass_kg(concentration, volume_m3, series.kg_per_unit),
-                volume_m3,
-                measured_hours: 1,
-                ..Sums::default()
-            }
+/// The further columns of an hour.
+struct HourRows {
+    concentration: Float64Builder,
+    flow: Float64Builder,
+    method: StringViewBuilder,
+    reason: StringViewBuilder,
+    rule_set: StringViewBuilder,
+    gap_start: TimestampMicrosecondBuilder,
+    gap_hours: Int64Builder,
+    anchor: TimestampMicrosecondBuilder,
+    pool_from: TimestampMicrosecondBuilder,
+    pool_to: TimestampMicrosecondBuilder,
+    pool_hours: Int64Builder,
+    source_ts: TimestampMicrosecondBuilder,
+    rule: StringViewBuilder,
+    clause: StringViewBuilder,
+}
+
+impl HourRows {
+    fn new() -> Self {
+        Self {
+            concentration: Float64Builder::new(),
+            flow: Float64Builder::new(),
+            method: text_builder(),
+            reason: text_builder(),
+            rule_set: text_builder(),
+            gap_start: TimestampMicrosecondBuilder::new(),
+            gap_hours: Int64Builder::new(),
+            anchor: TimestampMicrosecondBuilder::new(),
+            pool_from: TimestampMicrosecondBuilder::new(),
+            pool_to: TimestampMicrosecondBuilder::new(),
+            pool_hours: Int64Builder::new(),
+            source_ts: TimestampMicrosecondBuilder::new(),
+            rule: text_builder(),
+            clause: text_builder(),
         }
-        Method::Unresolved => Sums { missing_hours: 1, ..Sums::default() },
-        Method::Stopped => Sums { stopped_hours: 1, ..Sums::default() },
+    }
+
+    fn push(
+        &mut self,
+        series: &SeriesMasses<'_>,
+        position: usize,
+        method: Method,
+        name: &str,
+        rulebook: &Rulebook,
+    ) {
+        let day = day_of_hour(series.masses.hour(position));
+        let (concentration, flow) = (series.concentration.state[position], series.flow_state(position));
+        push_float(&mut self.concentration, series.concentration.value[position]);
+        push_float(&mut self.flow, series.flow_value(position));
+        self.method.append_value(name);
+        self.reason.append_option(reason(concentration, flow));
+        self.rule_set.append_value(&rulebook.at(day).rule_set);
+        let ts = |hour: i64| hour * HOUR_US;
+        let gap = series.gap_at(position).filter(|_| method.is_running() && method != Method::Measured);
+        self.gap_start.append_option(gap.map(|gap| ts(series.masses.hour(gap.first))));
+        self.gap_hours.append_option(gap.map(|gap| gap.hours.into()));
+        let fill = series.fill_at(position);
+        let pool = fill.and_then(|fill| fill.pool);
+        self.anchor.append_option(fill.and_then(|fill| fill.anchor));
+        self.pool_from.append_option(pool.map(|pool| ts(pool.first_hour)));
+        self.pool_to.append_option(pool.map(|pool| ts(pool.last_hour)));
+        self.pool_hours.append_option(pool.map(|pool| pool.hours.into()));
+        let source = pool.filter(|_| method != Method::LegacyMean);
+        self.source_ts.append_option(source.map(|pool| ts(pool.source_hour)));
+        self.rule.append_option(method.rule());
+        self.clause.append_option(method.rule().and_then(|rule| rulebook.clause_at(day, rule)));
+    }
+
+    fn take(&mut self) -> [ArrayRef; 14] {
+        [
+            self.concentration.column(),
+            self.flow.column(),
+            self.method.column(),
+            self.reason.column(),
+            self.rule_set.column(),
+            self.gap_start.column(),
+            self.gap_hours.column(),
+            self.anchor.column(),
+            self.pool_from.column(),
+            self.pool_to.column(),
+            self.pool_hours.column(),
+            self.source_ts.column(),
+            self.rule.column(),
+            self.clause.column(),
+        ]
     }
 }
 
@@ -364,5 +387,20 @@ fn reason(concentration: HourState, flow: HourState) -> Option<&'static str> {
     match (concentration.is_valid(), flow) {
         (true, flow) if !flow.is_valid() => Some("flow invalid"),
         _ => concentration.reason(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_widens_first_by_as_much_as_was_read_then_to_all() {
+        let earlier = Wants { earlier: true, later: false };
+        let later = Wants { earlier: false, later: true };
+        assert_eq!(widened(&(100..150), earlier, &(100..150)), 50..150);
+        assert_eq!(widened(&(50..150), earlier, &(100..150)), i64::MIN..150);
+        assert_eq!(widened(&(100..150), later, &(100..150)), 100..200);
+        assert_eq!(widened(&(50..150), later, &(100..150)), 50..i64::MAX);
     }
 }

@@ -9,10 +9,10 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 
 use super::columns::{Finish, TIMESTAMP, ViewColumn, push_float, schema, text, text_builder};
-use super::{FrameRule, FrameRun, RuleContext};
+use super::{FrameRule, FrameRun, Reading, RuleContext};
 use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
-use crate::frame::settle::{Converted, SettledOutlet, SettledSeries};
+use crate::frame::settle::{Converted, Scope, SettledOutlet, SettledSeries};
 use crate::time::{HOUR_US, hour_of};
 use crate::validity::hours::HourState;
 
@@ -76,8 +76,8 @@ struct Run {
 }
 
 impl FrameRun for Run {
-    fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
-        let RuleContext { registry, rulebook, scope, .. } = &self.context;
+    fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
+        let RuleContext { registry, rulebook, .. } = &self.context;
         self.settled.settle(frame, registry, scope, rulebook);
         let facts = registry.outlet(&frame.mn);
         for series in self.settled.asked() {
@@ -91,7 +91,7 @@ impl FrameRun for Run {
                 }
             }
         }
-        Ok(())
+        Ok(Reading::Enough)
     }
 
     fn len(&self) -> usize {

@@ -10,10 +10,10 @@ use datafusion::common::Result;
 
 use super::columns::{Finish, ViewColumn, push_day, push_float, schema, text, text_builder};
 use super::daily_valid::SeriesDays;
-use super::{FrameRule, FrameRun, RuleContext};
+use super::{FrameRule, FrameRun, Reading, RuleContext};
 use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
-use crate::frame::settle::SettledOutlet;
+use crate::frame::settle::{Scope, SettledOutlet};
 use crate::time::first_day_of_month;
 use crate::validity::months::{Month, months};
 
@@ -70,8 +70,8 @@ struct Run {
 }
 
 impl FrameRun for Run {
-    fn outlet(&mut self, frame: &OutletFrame) -> Result<()> {
-        let RuleContext { registry, rulebook, scope, .. } = &self.context;
+    fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
+        let RuleContext { registry, rulebook, .. } = &self.context;
         self.settled.settle(frame, registry, scope, rulebook);
         for series in self.settled.asked() {
             self.days.sum(frame, &self.settled, series, &self.context);
@@ -80,7 +80,7 @@ impl FrameRun for Run {
                 self.out.push(&frame.mn, &series.factor, month);
             }
         }
-        Ok(())
+        Ok(Reading::Enough)
     }
 
     fn len(&self) -> usize {
