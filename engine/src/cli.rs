@@ -8,6 +8,7 @@ mod ingest;
 mod output;
 mod prompt;
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -139,23 +140,54 @@ struct SqlArgs {
     /// A file of statements
     #[arg(short = 'f', long)]
     file: Option<PathBuf>,
-    /// How results are written
-    #[arg(long, value_enum, default_value = "table")]
-    format: OutputFormat,
+    /// How results are written; by the ending of the file, where absent, else as a table
+    #[arg(long, value_enum)]
+    format: Option<OutputFormat>,
     /// A file for the result
     #[arg(short = 'o', long)]
     output: Option<PathBuf>,
     /// See the store as it was known then
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<String>,
     /// Rule set and options, NAME[,key=value…]
     #[arg(long)]
     rules: Option<String>,
 }
 
+/// A time of the command line. Unlike the session's option it can't be empty: an
+/// empty `--as-of` is a variable that wasn't set, and not now.
+fn time(text: &str) -> Result<String> {
+    parse_time(text)?;
+    Ok(text.to_owned())
+}
+
+impl Cli {
+    /// What clap can't check argument by argument.
+    fn checked(mut self) -> Result<Self, clap::Error> {
+        if let Command::Sql(args) = &mut self.command
+            && args.format.is_none()
+            && let Some(path) = &args.output
+        {
+            args.format = Some(OutputFormat::of_path(path).ok_or_else(|| {
+                let message = format!(
+                    "the ending of {} tells no format; end it with .csv, .json, .parquet or .arrow, or add --format\n",
+                    path.display()
+                );
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
+            })?);
+        }
+        Ok(self)
+    }
+}
+
+/// Tells a person something; where nobody can be told, there is nothing to be done.
+fn say(message: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().and_then(Cli::checked) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -168,7 +200,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", error.to_string().replace('\n', " "));
+            say(format_args!("error: {}", error.to_string().replace('\n', " ")));
             ExitCode::from(1)
         }
     }
@@ -262,7 +294,7 @@ async fn sql(args: SqlArgs) -> Result<()> {
         (Some(command), _) => command.clone(),
         (None, Some(file)) => std::fs::read_to_string(file)
             .map_err(|error| Error::Input { path: file.display().to_string(), reason: error.to_string() })?,
-        (None, None) if std::io::stdin().is_terminal() => return prompt::run(&session, args.format).await,
+        (None, None) if std::io::stdin().is_terminal() => return prompt::run(&session, args.format.unwrap_or_default()).await,
         (None, None) => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;
@@ -271,14 +303,14 @@ async fn sql(args: SqlArgs) -> Result<()> {
     };
     for statement in prompt::statements(&text) {
         let frame = session.sql(&statement).await?;
-        output::write(frame, args.format, args.output.as_deref()).await?;
+        output::write(frame, args.format.unwrap_or_default(), args.output.as_deref()).await?;
     }
     Ok(())
 }
 
 async fn run_compact(address: &str) -> Result<()> {
     let session = session(address, PlumeOptions::default()).await?;
-    let progress = |table: &str, partition: &str| eprintln!("{table} {partition}");
+    let progress = |table: &str, partition: &str| say(format_args!("{table} {partition}"));
     let compacted = compact::compact(session.snapshots().store(), session.context(), &progress).await?;
     writeln!(std::io::stdout(), "{}", serde_json::json!(compacted))?;
     Ok(())
@@ -293,8 +325,8 @@ async fn run_vacuum(address: &str) -> Result<()> {
 
 async fn run_check(address: &str) -> Result<()> {
     let store = Store::open(address).await?;
-    let checked = upkeep::check(&store, &|table| eprintln!("{table}")).await?;
-    checked.problems.iter().for_each(|problem| eprintln!("{problem}"));
+    let checked = upkeep::check(&store, &|table| say(table)).await?;
+    checked.problems.iter().for_each(say);
     writeln!(std::io::stdout(), "{}", serde_json::json!(checked))?;
     if checked.problems.is_empty() { Ok(()) } else { Err(Error::Unsound(checked.problems.len())) }
 }
