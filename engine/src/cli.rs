@@ -248,15 +248,20 @@ async fn run_command(command: Command) -> Result<()> {
         Command::Compact(args) => run_compact(&args.store).await,
         Command::Vacuum(args) => run_vacuum(&args.store).await,
         Command::Check(args) => run_check(&args.store).await,
-        Command::Dictionary { format } => {
-            let entries = plume_sql::entries();
-            let text = match format {
-                DictionaryFormat::Md => plume_sql::to_markdown(&entries),
-                DictionaryFormat::Csv => plume_sql::to_csv(&entries),
-            };
-            Ok(std::io::stdout().write_all(text.as_bytes())?)
-        }
+        Command::Dictionary { format } => dictionary(format).await,
     }
+}
+
+/// Needs no store: the types are those of a session over an empty one.
+async fn dictionary(format: DictionaryFormat) -> Result<()> {
+    let empty = Store::at("memory://")?;
+    let session = Session::new(empty, PlumeOptions::default(), &SessionLimits::default()).await?;
+    let entries = plume_sql::entries(session.context()).await?;
+    let text = match format {
+        DictionaryFormat::Md => plume_sql::to_markdown(&entries),
+        DictionaryFormat::Csv => plume_sql::to_csv(&entries),
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 fn generate(args: &GenerateArgs) -> Result<()> {

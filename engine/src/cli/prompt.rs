@@ -1,5 +1,6 @@
 //! The SQL prompt: history, completion, statements over several lines.
 
+use plume_sql::Entry;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -40,9 +41,10 @@ const KEYWORDS: [&str; 22] = [
 
 /// Runs the prompt until Ctrl-D.
 pub(super) async fn run(session: &Session, format: OutputFormat) -> Result<()> {
+    let entries = plume_sql::entries(session.context()).await?;
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
     let mut editor: Editor<Words, DefaultHistory> = Editor::with_config(config).map_err(failed)?;
-    editor.set_helper(Some(Words::new()));
+    editor.set_helper(Some(Words::new(&entries)));
     let history = std::env::home_dir().map(|home| home.join(".plume_history"));
     if let Some(history) = &history {
         // A first run has no history yet.
@@ -111,13 +113,12 @@ struct Words {
 }
 
 impl Words {
-    fn new() -> Self {
-        let entries = plume_sql::entries();
+    fn new(entries: &[Entry]) -> Self {
         let named = entries
-            .into_iter()
-            .flat_map(|entry| [entry.object, entry.column])
+            .iter()
+            .flat_map(|entry| [entry.object.as_str(), &entry.column])
             .filter(|word| !word.is_empty());
-        let mut words: Vec<String> = named.chain(KEYWORDS.map(str::to_owned)).collect();
+        let mut words: Vec<String> = named.chain(KEYWORDS).map(str::to_owned).collect();
         words.sort();
         words.dedup();
         Self { words }
