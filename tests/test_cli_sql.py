@@ -1,7 +1,12 @@
-"""`plume sql`: formats by ending, times, closed pipes."""
+"""`plume sql`: formats by ending, times, closed pipes; the prompt, typed on a pseudo-terminal."""
 
 import os
+import pty
+import re
+import select
+import signal
 import subprocess
+import time
 
 import pandas as pd
 import pyarrow as pa
@@ -110,3 +115,143 @@ def test_nothing_panics_where_not_even_an_error_can_be_told(filled):
         )
         os.close(writer)
         assert done.returncode == code, query
+
+
+# ---------------------------------------------------------------- the prompt
+
+
+class Prompt:
+    """`plume sql` on a pseudo-terminal."""
+
+    def __init__(self, store, home):
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.environ.update(HOME=str(home), TERM="xterm", COLUMNS="200")
+            words = command("sql", "--store", store.path)
+            os.execv(words[0], words)
+        self.ready()
+
+    def ready(self, timeout=60):
+        """Waits for a prompt with an empty line; what came before it."""
+        return self.read_until(r"plume> \r?$", timeout)
+
+    def read_until(self, pattern, timeout=60):
+        """What is shown up to a match, without the codes that move the cursor."""
+        raw, seen, end = b"", "", time.monotonic() + timeout
+        while not re.search(pattern, seen):
+            ready, _, _ = select.select([self.terminal], [], [], max(0, end - time.monotonic()))
+            assert ready, f"{pattern!r} did not come within {timeout} s, but\n{seen}"
+            try:
+                part = os.read(self.terminal, 65536)
+            except OSError:  # the other side was closed
+                part = b""
+            assert part, f"the prompt ended before {pattern!r}, after\n{seen}"
+            raw += part
+            seen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", raw.decode("utf-8", "replace"))
+        return seen
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+
+    def ask(self, line):
+        """What a line is answered, up to the next prompt."""
+        self.type(line + "\r")
+        return self.read_until(r"(?s)\n.*plume> \r?$")
+
+    def left(self, timeout=30):
+        """The exit status."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = None
+                return os.waitstatus_to_exitcode(status)
+            # What is still printed must be read, or the program waits for it.
+            if select.select([self.terminal], [], [], 0.05)[0]:
+                try:
+                    os.read(self.terminal, 65536)
+                except OSError:
+                    time.sleep(0.05)
+        pytest.fail("the prompt did not end")
+
+    def close(self):
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def prompt(filled, tmp_path):
+    prompt = Prompt(filled, tmp_path)
+    yield prompt
+    prompt.close()
+
+
+# The prompt comes back after what it says; nothing else is shown in between.
+CANCELLED = r"query cancelled\s+plume> \r?$"
+
+# None ends within the time of this test.
+ENDLESS = {
+    "one partition": "SELECT count(*) FROM generate_series(1, 100000000000);",
+    "joins": "SELECT count(*) FROM hourly a, hourly b, hourly c, hourly d, hourly e, hourly f, hourly g;",
+    "output": "SELECT value FROM generate_series(1, 100000000000) ORDER BY value;",
+}
+
+
+@pytest.mark.parametrize("query", ENDLESS)
+def test_ctrl_c_cancels_the_query_and_the_prompt_goes_on(prompt, query):
+    for _ in range(2):
+        prompt.type(ENDLESS[query] + "\r")
+        time.sleep(1)
+        prompt.type("\x03")
+        prompt.read_until(CANCELLED, timeout=20)
+    assert "| 24 " in prompt.ask("SELECT count(*) FROM hourly;")
+    prompt.type("\x04")
+    assert prompt.left() == 0
+
+
+def test_ctrl_c_cancels_the_statements_after_it_too(prompt):
+    prompt.type(ENDLESS["joins"] + " SELECT 41 + 1 AS answer;\r")
+    time.sleep(1)
+    prompt.type("\x03")
+    assert "42" not in prompt.read_until(CANCELLED, timeout=20)
+
+
+def test_ctrl_c_at_an_idle_prompt_clears_the_line(prompt):
+    prompt.type("SELECT nonsense\x03")
+    prompt.ready()
+    # A statement begun on lines before goes with it.
+    prompt.type("SELECT\rnonsense\x03")
+    prompt.ready()
+    seen = prompt.ask("SELECT 41 + 1 AS answer;")
+    assert "| 42 " in seen and "error" not in seen
+
+
+@pytest.mark.parametrize("leave", ["exit", "quit", "\\q", "exit;", "\x04"])
+def test_the_prompt_is_left(prompt, leave):
+    prompt.type(leave if leave == "\x04" else leave + "\r")
+    assert prompt.left() == 0
+
+
+@pytest.mark.parametrize("word", ["help", "\\h"])
+def test_help_tells_the_commands(prompt, word):
+    seen = prompt.ask(word)
+    for told in ("\\d NAME", "\\q", "exit", "SET plume.as_of"):
+        assert told in seen
+
+
+@pytest.mark.parametrize("word", ["\\d", "\\dt"])
+def test_tables_and_views_are_listed(prompt, word):
+    seen = prompt.ask(word)
+    for told in ("hourly ", "unregistered", "小时数据", "factors", "daily_valid", "日均值有效性"):
+        assert told in seen
+
+
+def test_columns_are_listed_with_their_meaning(prompt):
+    seen = prompt.ask("\\d daily_valid")
+    for told in ("required_hours", "BIGINT", "hours asked for", "应有小时数"):
+        assert told in seen
+    seen = prompt.ask("\\d emissions")
+    assert "emissions(from, to, grain)" in seen and "capture_rate" in seen and "pool_hours" in seen
+    assert "error: " in prompt.ask("\\d nothing") and "error: " in prompt.ask("\\x")

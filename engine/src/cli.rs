@@ -180,6 +180,13 @@ impl Cli {
     }
 }
 
+impl SqlArgs {
+    /// Whether statements are typed: none are given, and a terminal waits.
+    fn is_prompt(&self) -> bool {
+        self.command.is_none() && self.file.is_none() && std::io::stdin().is_terminal()
+    }
+}
+
 /// Tells a person something; where nobody can be told, there is nothing to be done.
 fn say(message: impl Display) {
     let _ = writeln!(std::io::stderr(), "{message}");
@@ -208,14 +215,24 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(async {
-        tokio::select! {
-            done = dispatch(command) => done,
-            _ = tokio::signal::ctrl_c() => Err(Error::Usage("stopped by Ctrl-C; what was committed stays, the rest is not there".to_owned())),
-        }
-    });
+    let done = runtime.block_on(dispatch(command));
     runtime.shutdown_background();
     done
+}
+
+/// What the work gives, or `None` where Ctrl-C came first, and the work was dropped.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        _ = tokio::signal::ctrl_c() => None,
+    }
+}
+
+/// Work that ends with an error at Ctrl-C.
+async fn stoppable<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    unless_interrupted(work).await.unwrap_or_else(|| {
+        Err(Error::Usage("stopped by Ctrl-C; what was committed stays, the rest is not there".to_owned()))
+    })
 }
 
 impl Command {
@@ -233,7 +250,11 @@ impl Command {
 
 async fn dispatch(command: Command) -> Result<()> {
     let store = command.store().map(str::to_owned);
-    run_command(command).await.map_err(|error| match store {
+    let done = match command {
+        Command::Sql(args) if args.is_prompt() => run_prompt(&args).await,
+        command => stoppable(run_command(command)).await,
+    };
+    done.map_err(|error| match store {
         Some(store) => error.in_store(&store),
         None => error,
     })
@@ -286,7 +307,8 @@ async fn session(address: &str, options: PlumeOptions) -> Result<Session> {
     Session::new(Store::open(address).await?, options, &SessionLimits::default()).await
 }
 
-async fn sql(args: SqlArgs) -> Result<()> {
+/// The session that `plume sql` asks for.
+async fn sql_session(args: &SqlArgs) -> Result<Session> {
     let mut options = PlumeOptions::default();
     let set = |options: &mut PlumeOptions, key: &str, value: Option<&String>| -> Result<()> {
         use datafusion::common::config::ExtensionOptions;
@@ -294,12 +316,21 @@ async fn sql(args: SqlArgs) -> Result<()> {
     };
     set(&mut options, "as_of", args.as_of.as_ref())?;
     set(&mut options, "rules", args.rules.as_ref())?;
-    let session = session(&args.store, options).await?;
+    session(&args.store, options).await
+}
+
+/// Once the prompt runs, Ctrl-C stops a query and not the program.
+async fn run_prompt(args: &SqlArgs) -> Result<()> {
+    let session = stoppable(sql_session(args)).await?;
+    prompt::run(&session, args.format.unwrap_or_default()).await
+}
+
+async fn sql(args: SqlArgs) -> Result<()> {
+    let session = sql_session(&args).await?;
     let text = match (&args.command, &args.file) {
         (Some(command), _) => command.clone(),
         (None, Some(file)) => std::fs::read_to_string(file)
             .map_err(|error| Error::Input { path: file.display().to_string(), reason: error.to_string() })?,
-        (None, None) if std::io::stdin().is_terminal() => return prompt::run(&session, args.format.unwrap_or_default()).await,
         (None, None) => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;
