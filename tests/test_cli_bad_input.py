@@ -129,6 +129,43 @@ def test_csv_with_a_header_and_no_rows_lands_nothing_and_succeeds(filled):
     lands_nothing(filled)
 
 
+# ---------------------------------------------------------------- packets that are none
+
+
+NO_PACKETS = {
+    "csv": (HEADER + line()).encode(),
+    "empty": b"",
+    "noise": random.Random(3).randbytes(200_000),
+    "marks only": b"## no packet\r\n##0000\r\n",
+}
+
+
+@pytest.mark.parametrize("table", ["packets", "hourly"])
+@pytest.mark.parametrize("case", NO_PACKETS)
+def test_a_file_without_packets_is_named_in_a_warning(filled, case, table):
+    path = text_file(filled, NO_PACKETS[case], ".hj212")
+    result = ok(filled.try_ingest(table, path, fmt="hj212"))
+    report_of(result)
+    warnings = [s for s in result.err.splitlines() if s.startswith("warning:")]
+    assert len(warnings) == 1 and path.name in warnings[0] and "packet" in warnings[0], str(result)
+    lands_nothing(filled)
+
+
+@pytest.mark.parametrize("case", NO_PACKETS)
+def test_a_file_without_packets_fails_under_strict(filled, case):
+    path = text_file(filled, NO_PACKETS[case], ".hj212")
+    failed(filled.try_ingest("hourly", path, fmt="hj212", strict=True), naming=[path.name, "packet"])
+    assert filled.count("packets") == 0
+    lands_nothing(filled)
+
+
+def test_a_file_with_a_packet_of_a_wrong_crc_has_packets(filled):
+    segment = b"QN=20260101000000000;ST=31;CN=2061;PW=1;MN=A;Flag=4;CP=&&DataTime=20260101000000&&"
+    path = text_file(filled, b"##%04d%sFFFF\r\n" % (len(segment), segment), ".hj212")
+    result = ok(filled.try_ingest("packets", path))
+    assert report_of(result)["read"] == 1 and "warning" not in result.err, str(result)
+
+
 # ---------------------------------------------------------------- columns
 
 

@@ -3,6 +3,7 @@
 //! The Arrow schema of a scan, the Delta schema of a new table, the check of an
 //! ingested file and the data dictionary are all made from these definitions.
 
+mod built_in;
 mod columns;
 mod tables;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+pub use built_in::{BUILT_IN, BuiltIn};
 pub use tables::{TABLES, table};
 
 /// The logical type of a column.
@@ -86,6 +88,8 @@ pub struct Table {
     pub en: &'static str,
     /// What it is called in Chinese.
     pub zh: &'static str,
+    /// The clause it rests on, with its mark.
+    pub clause: &'static str,
     /// The columns that name a row; rows are sorted by them in this order.
     pub key: &'static [&'static str],
     /// The columns in order, without `received_at` and `source`.
@@ -162,6 +166,7 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), count, "{}", table.name);
             assert!(table.all_columns().all(|c| !c.en.is_empty() && !c.zh.is_empty()), "{}", table.name);
+            assert!(table.clause.ends_with(']'), "{}: a clause carries its mark", table.name);
         }
     }
 

@@ -8,6 +8,7 @@ mod ingest;
 mod output;
 mod prompt;
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -139,23 +140,61 @@ struct SqlArgs {
     /// A file of statements
     #[arg(short = 'f', long)]
     file: Option<PathBuf>,
-    /// How results are written
-    #[arg(long, value_enum, default_value = "table")]
-    format: OutputFormat,
+    /// How results are written; by the ending of the file, where absent, else as a table
+    #[arg(long, value_enum)]
+    format: Option<OutputFormat>,
     /// A file for the result
     #[arg(short = 'o', long)]
     output: Option<PathBuf>,
     /// See the store as it was known then
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     as_of: Option<String>,
     /// Rule set and options, NAME[,key=value…]
     #[arg(long)]
     rules: Option<String>,
 }
 
+/// A time of the command line. Unlike the session's option it can't be empty: an
+/// empty `--as-of` is a variable that wasn't set, and not now.
+fn time(text: &str) -> Result<String> {
+    parse_time(text)?;
+    Ok(text.to_owned())
+}
+
+impl Cli {
+    /// What clap can't check argument by argument.
+    fn checked(mut self) -> Result<Self, clap::Error> {
+        if let Command::Sql(args) = &mut self.command
+            && args.format.is_none()
+            && let Some(path) = &args.output
+        {
+            args.format = Some(OutputFormat::of_path(path).ok_or_else(|| {
+                let message = format!(
+                    "the ending of {} tells no format; end it with .csv, .json, .parquet or .arrow, or add --format\n",
+                    path.display()
+                );
+                clap::Error::raw(clap::error::ErrorKind::ValueValidation, message)
+            })?);
+        }
+        Ok(self)
+    }
+}
+
+impl SqlArgs {
+    /// Whether statements are typed: none are given, and a terminal waits.
+    fn is_prompt(&self) -> bool {
+        self.command.is_none() && self.file.is_none() && std::io::stdin().is_terminal()
+    }
+}
+
+/// Tells a person something; where nobody can be told, there is nothing to be done.
+fn say(message: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().and_then(Cli::checked) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -168,7 +207,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", error.to_string().replace('\n', " "));
+            say(format_args!("error: {}", error.to_string().replace('\n', " ")));
             ExitCode::from(1)
         }
     }
@@ -176,14 +215,24 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(async {
-        tokio::select! {
-            done = dispatch(command) => done,
-            _ = tokio::signal::ctrl_c() => Err(Error::Usage("stopped by Ctrl-C; what was committed stays, the rest is not there".to_owned())),
-        }
-    });
+    let done = runtime.block_on(dispatch(command));
     runtime.shutdown_background();
     done
+}
+
+/// What the work gives, or `None` where Ctrl-C came first, and the work was dropped.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        _ = tokio::signal::ctrl_c() => None,
+    }
+}
+
+/// Work that ends with an error at Ctrl-C.
+async fn stoppable<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    unless_interrupted(work).await.unwrap_or_else(|| {
+        Err(Error::Usage("stopped by Ctrl-C; what was committed stays, the rest is not there".to_owned()))
+    })
 }
 
 impl Command {
@@ -201,7 +250,11 @@ impl Command {
 
 async fn dispatch(command: Command) -> Result<()> {
     let store = command.store().map(str::to_owned);
-    run_command(command).await.map_err(|error| match store {
+    let done = match command {
+        Command::Sql(args) if args.is_prompt() => run_prompt(&args).await,
+        command => stoppable(run_command(command)).await,
+    };
+    done.map_err(|error| match store {
         Some(store) => error.in_store(&store),
         None => error,
     })
@@ -216,15 +269,20 @@ async fn run_command(command: Command) -> Result<()> {
         Command::Compact(args) => run_compact(&args.store).await,
         Command::Vacuum(args) => run_vacuum(&args.store).await,
         Command::Check(args) => run_check(&args.store).await,
-        Command::Dictionary { format } => {
-            let entries = plume_sql::entries();
-            let text = match format {
-                DictionaryFormat::Md => plume_sql::to_markdown(&entries),
-                DictionaryFormat::Csv => plume_sql::to_csv(&entries),
-            };
-            Ok(std::io::stdout().write_all(text.as_bytes())?)
-        }
+        Command::Dictionary { format } => dictionary(format).await,
     }
+}
+
+/// Needs no store: the types are those of a session over an empty one.
+async fn dictionary(format: DictionaryFormat) -> Result<()> {
+    let empty = Store::at("memory://")?;
+    let session = Session::new(empty, PlumeOptions::default(), &SessionLimits::default()).await?;
+    let entries = plume_sql::entries(session.context()).await?;
+    let text = match format {
+        DictionaryFormat::Md => plume_sql::to_markdown(&entries),
+        DictionaryFormat::Csv => plume_sql::to_csv(&entries),
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 fn generate(args: &GenerateArgs) -> Result<()> {
@@ -249,7 +307,8 @@ async fn session(address: &str, options: PlumeOptions) -> Result<Session> {
     Session::new(Store::open(address).await?, options, &SessionLimits::default()).await
 }
 
-async fn sql(args: SqlArgs) -> Result<()> {
+/// The session that `plume sql` asks for.
+async fn sql_session(args: &SqlArgs) -> Result<Session> {
     let mut options = PlumeOptions::default();
     let set = |options: &mut PlumeOptions, key: &str, value: Option<&String>| -> Result<()> {
         use datafusion::common::config::ExtensionOptions;
@@ -257,12 +316,21 @@ async fn sql(args: SqlArgs) -> Result<()> {
     };
     set(&mut options, "as_of", args.as_of.as_ref())?;
     set(&mut options, "rules", args.rules.as_ref())?;
-    let session = session(&args.store, options).await?;
+    session(&args.store, options).await
+}
+
+/// Once the prompt runs, Ctrl-C stops a query and not the program.
+async fn run_prompt(args: &SqlArgs) -> Result<()> {
+    let session = stoppable(sql_session(args)).await?;
+    prompt::run(&session, args.format.unwrap_or_default()).await
+}
+
+async fn sql(args: SqlArgs) -> Result<()> {
+    let session = sql_session(&args).await?;
     let text = match (&args.command, &args.file) {
         (Some(command), _) => command.clone(),
         (None, Some(file)) => std::fs::read_to_string(file)
             .map_err(|error| Error::Input { path: file.display().to_string(), reason: error.to_string() })?,
-        (None, None) if std::io::stdin().is_terminal() => return prompt::run(&session, args.format).await,
         (None, None) => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;
@@ -271,14 +339,14 @@ async fn sql(args: SqlArgs) -> Result<()> {
     };
     for statement in prompt::statements(&text) {
         let frame = session.sql(&statement).await?;
-        output::write(frame, args.format, args.output.as_deref()).await?;
+        output::write(frame, args.format.unwrap_or_default(), args.output.as_deref()).await?;
     }
     Ok(())
 }
 
 async fn run_compact(address: &str) -> Result<()> {
     let session = session(address, PlumeOptions::default()).await?;
-    let progress = |table: &str, partition: &str| eprintln!("{table} {partition}");
+    let progress = |table: &str, partition: &str| say(format_args!("{table} {partition}"));
     let compacted = compact::compact(session.snapshots().store(), session.context(), &progress).await?;
     writeln!(std::io::stdout(), "{}", serde_json::json!(compacted))?;
     Ok(())
@@ -293,8 +361,8 @@ async fn run_vacuum(address: &str) -> Result<()> {
 
 async fn run_check(address: &str) -> Result<()> {
     let store = Store::open(address).await?;
-    let checked = upkeep::check(&store, &|table| eprintln!("{table}")).await?;
-    checked.problems.iter().for_each(|problem| eprintln!("{problem}"));
+    let checked = upkeep::check(&store, &|table| say(table)).await?;
+    checked.problems.iter().for_each(say);
     writeln!(std::io::stdout(), "{}", serde_json::json!(checked))?;
     if checked.problems.is_empty() { Ok(()) } else { Err(Error::Unsound(checked.problems.len())) }
 }

@@ -1,13 +1,20 @@
 //! The data dictionary (数据字典): every table, view, function and column.
+//!
+//! Meanings, units and Chinese names come from the schemas, from the heads of
+//! `views/` and `functions/` and from the functions' documentation; types come
+//! from the session that asks, so that they can't go stale.
 
 use std::fmt::Write;
 
+use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::common::Result;
 use datafusion::logical_expr::Documentation;
-use plume_datasets::schema::TABLES;
+use datafusion::prelude::SessionContext;
+use plume_datasets::schema::{BUILT_IN, TABLES};
 use plume_udfs::registry::{aggregate_functions, scalar_functions};
 use plume_udfs::validity::Rulebook;
 
-use crate::view::views;
+use crate::view::{View, split_chinese, table_functions, views};
 
 /// One line of the dictionary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,141 +25,133 @@ pub struct Entry {
     pub object: String,
     /// The column; empty for the object itself.
     pub column: String,
-    /// Type, or the function's call.
+    /// The column's type in SQL, or the function's call.
     pub data_type: String,
-    /// Unit.
+    /// Unit; empty where it has none, `factor`, `param` or `unit` where that column decides.
     pub unit: String,
     /// What it means, in English.
     pub en: String,
     /// What it is called in Chinese.
     pub zh: String,
-    /// The clause it rests on.
+    /// The clause a table, view or function rests on, with its mark.
     pub clause: String,
 }
 
-/// Table functions: call, meaning, clause.
-const TABLE_FUNCTIONS: &[(&str, &str, &str, &str)] = &[(
-    "emissions",
-    "emissions(from, to, grain)",
-    "mass that every outlet emitted, by hour, day, month, quarter or year (排放总量)",
-    "HJ 212-2017 eq 32-34 [standard]; HJ 75-2017 12.1.3 [recall]",
-)];
-
-/// Every entry: tables, then views, then functions.
-pub fn entries() -> Vec<Entry> {
-    let mut entries = table_entries();
-    entries.extend(view_entries());
+/// Every entry: tables, then views, then functions. Types are those of the session.
+pub async fn entries(session: &SessionContext) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let built_in = BUILT_IN.iter().map(|t| (t.name, [t.en, t.zh, t.clause], t.columns.to_vec()));
+    let stored = TABLES.iter().map(|t| (t.name, [t.en, t.zh, t.clause], t.all_columns().copied().collect()));
+    for (name, head, columns) in stored.chain(built_in) {
+        let schema = session.table_provider(name).await?.schema();
+        entries.push(object_entry("table", name, head));
+        let described = columns.iter().map(|c| (c.name, c.unit, c.en, c.zh));
+        entries.extend(column_entries("table", name, described, &schema));
+    }
+    for view in views() {
+        let schema = session.table_provider(view.name).await?.schema();
+        entries.extend(view_entries("view", view, &schema));
+    }
     entries.extend(function_entries());
-    entries
+    for function in table_functions() {
+        let rows = session.state().create_logical_plan(function.sql).await?;
+        entries.extend(view_entries("function", function, rows.schema().as_arrow()));
+    }
+    Ok(entries)
 }
 
-fn entry(kind: &'static str, object: &str) -> Entry {
+fn object_entry(kind: &'static str, object: &str, [en, zh, clause]: [&str; 3]) -> Entry {
     Entry {
         kind,
         object: object.to_owned(),
         column: String::new(),
         data_type: String::new(),
         unit: String::new(),
-        en: String::new(),
-        zh: String::new(),
-        clause: String::new(),
+        en: en.to_owned(),
+        zh: zh.to_owned(),
+        clause: clause.to_owned(),
     }
 }
 
-fn table_entries() -> Vec<Entry> {
-    let mut entries = Vec::new();
-    for table in TABLES {
-        entries.push(Entry {
-            en: table.en.to_owned(),
-            zh: table.zh.to_owned(),
-            ..entry("table", table.name)
-        });
-        entries.extend(table.all_columns().map(|column| Entry {
-            column: column.name.to_owned(),
-            data_type: column.kind.name().to_owned(),
-            unit: column.unit.to_owned(),
-            en: column.en.to_owned(),
-            zh: column.zh.to_owned(),
-            ..entry("table", table.name)
-        }));
-    }
+/// Columns described by name, unit and both names; the type stays empty where the schema lacks one.
+fn column_entries<'a>(
+    kind: &'static str,
+    object: &str,
+    columns: impl Iterator<Item = (&'a str, &'a str, &'a str, &'a str)>,
+    schema: &Schema,
+) -> Vec<Entry> {
+    let entry = |(name, unit, en, zh): (&str, &str, &str, &str)| Entry {
+        column: name.to_owned(),
+        data_type: schema.field_with_name(name).map_or_else(|_| String::new(), |f| sql_type(f.data_type())),
+        unit: unit.to_owned(),
+        ..object_entry(kind, object, [en, zh, ""])
+    };
+    columns.map(entry).collect()
+}
+
+/// A view or table function, then its columns.
+fn view_entries(kind: &'static str, view: &View, schema: &Schema) -> Vec<Entry> {
+    let head = object_entry(kind, view.name, [view.en, view.zh, view.clause]);
+    let mut entries = vec![Entry { data_type: view.call.to_owned(), ..head }];
+    let described = view.columns.iter().map(|c| (c.name, c.unit, c.en, c.zh));
+    entries.extend(column_entries(kind, view.name, described, schema));
     entries
 }
 
-/// A title like `what it holds (中文名).` apart.
-fn split_title(title: &str) -> (String, String) {
-    let title = title.trim_end_matches('.');
-    match title.rsplit_once(" (") {
-        Some((en, zh)) => (en.to_owned(), zh.trim_end_matches(')').to_owned()),
-        None => (title.to_owned(), String::new()),
-    }
-}
-
-fn view_entries() -> Vec<Entry> {
-    let mut entries = Vec::new();
-    for view in views() {
-        let (en, zh) = split_title(view.title);
-        let clause = view.clause.to_owned();
-        entries.push(Entry { en, zh, clause, ..entry("view", view.name) });
-        entries.extend(view.columns.iter().map(|column| Entry {
-            column: column.name.to_owned(),
-            en: column.meaning.to_owned(),
-            ..entry("view", view.name)
-        }));
-    }
-    entries
-}
-
+/// Scalar and aggregate functions.
 fn function_entries() -> Vec<Entry> {
     let scalars = scalar_functions();
     let aggregates =
         Rulebook::by_date().map(|book| aggregate_functions(book.at(i64::MAX))).unwrap_or_default();
     let documented = scalars.iter().map(|f| (f.name(), f.documentation()));
     let documented = documented.chain(aggregates.iter().map(|f| (f.name(), f.documentation())));
-    let mut entries: Vec<Entry> =
-        documented.map(|(name, documentation)| function_entry(name, documentation)).collect();
-    entries.extend(TABLE_FUNCTIONS.iter().map(|(name, call, title, clause)| {
-        let (en, zh) = split_title(title);
-        Entry {
-            data_type: (*call).to_owned(),
-            en,
-            zh,
-            clause: (*clause).to_owned(),
-            ..entry("function", name)
-        }
-    }));
-    entries
+    documented.map(|(name, documentation)| function_entry(name, documentation)).collect()
 }
 
-/// A function's description ends with its clause, after the last sentence.
+/// A function's description ends with its Chinese name and, after that sentence, its clause.
 fn function_entry(name: &str, documentation: Option<&Documentation>) -> Entry {
     let (description, call) =
         documentation.map_or(("", ""), |d| (d.description.as_str(), d.syntax_example.as_str()));
-    let (en, clause) = description.rsplit_once(". ").unwrap_or((description, ""));
-    Entry {
-        data_type: call.to_owned(),
-        en: en.to_owned(),
-        clause: clause.to_owned(),
-        ..entry("function", name)
+    let (meaning, clause) = description.rsplit_once(". ").unwrap_or((description, ""));
+    let (en, zh) = split_chinese(meaning);
+    Entry { data_type: call.to_owned(), ..object_entry("function", name, [en, zh, clause]) }
+}
+
+/// The name of a type in SQL.
+fn sql_type(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "VARCHAR".to_owned(),
+        DataType::Float64 => "DOUBLE".to_owned(),
+        DataType::Int64 => "BIGINT".to_owned(),
+        DataType::Boolean => "BOOLEAN".to_owned(),
+        DataType::Date32 => "DATE".to_owned(),
+        DataType::Timestamp(..) => "TIMESTAMP".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision},{scale})"),
+        other => other.to_string(),
     }
 }
 
 /// The dictionary as Markdown: a section an object.
 pub fn to_markdown(entries: &[Entry]) -> String {
     let mut out = String::from("# Data dictionary 数据字典\n");
+    let mut in_table = false;
     for entry in entries {
         let Entry { kind, object, column, data_type, unit, en, zh, clause } = entry;
         // Writing to a String can't fail.
         let _ = if column.is_empty() {
             let detail = [data_type.as_str(), clause.as_str()].into_iter().filter(|t| !t.is_empty());
             let detail = detail.map(|text| format!(" `{text}`")).collect::<String>();
-            write!(
-                out,
-                "\n## {kind} {object} {zh}\n\n{en}.{detail}\n\n| column | type | unit | meaning | 中文 |\n|---|---|---|---|---|\n"
-            )
+            write!(out, "\n## {kind} {object} {zh}\n\n{en}.{detail}\n")
         } else {
-            writeln!(out, "| `{column}` | {data_type} | {unit} | {en} | {zh} |")
+            // A function without columns has no table.
+            let head = if in_table {
+                ""
+            } else {
+                "\n| column | type | unit | meaning | 中文 |\n|---|---|---|---|---|\n"
+            };
+            writeln!(out, "{head}| `{column}` | {data_type} | {unit} | {en} | {zh} |")
         };
+        in_table = !column.is_empty();
     }
     out
 }
@@ -167,19 +166,4 @@ pub fn to_csv(entries: &[Entry]) -> String {
         out.push('\n');
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_object_has_a_meaning_and_every_function_a_clause() {
-        for entry in entries() {
-            assert!(!entry.en.is_empty(), "{entry:?}");
-            if entry.kind == "function" {
-                assert!(entry.clause.contains('[') && entry.data_type.contains('('), "{entry:?}");
-            }
-        }
-    }
 }

@@ -1,21 +1,25 @@
-//! The views and their heads.
+//! The views and table functions, and what their heads tell.
 
 use std::sync::LazyLock;
 
-/// A view: its name, what its head tells, and its query.
+/// A view, or the rows of a table function: what its head tells, and its query.
 #[derive(Debug, Clone)]
 pub struct View {
     /// Its name in SQL.
     pub name: &'static str,
     /// What it holds: the head's first line.
-    pub title: &'static str,
+    pub en: &'static str,
+    /// What it is called in Chinese.
+    pub zh: &'static str,
     /// The clause it rests on.
     pub clause: &'static str,
     /// What one row stands for.
     pub grain: &'static str,
+    /// How a table function is called; empty for a view.
+    pub call: &'static str,
     /// Its columns in order.
     pub columns: Vec<ViewColumn>,
-    /// The file: head and query.
+    /// The file: head and query. That of a table function calls it for every column it can have.
     pub sql: &'static str,
 }
 
@@ -24,42 +28,77 @@ pub struct View {
 pub struct ViewColumn {
     /// Its name.
     pub name: &'static str,
-    /// What it means.
-    pub meaning: &'static str,
+    /// Its unit; empty where it has none, `factor` where the factor decides.
+    pub unit: &'static str,
+    /// What it means, in English.
+    pub en: &'static str,
+    /// What it is called in Chinese.
+    pub zh: &'static str,
 }
 
 /// Each view's file, in the order of creation: a view may use those before it.
-const FILES: &[(&str, &str)] = &[
+const VIEW_FILES: &[(&str, &str)] = &[
     ("hourly_valid", include_str!("../views/hourly_valid.sql")),
     ("daily_valid", include_str!("../views/daily_valid.sql")),
     ("monthly_valid", include_str!("../views/monthly_valid.sql")),
     ("unregistered", include_str!("../views/unregistered.sql")),
 ];
 
+/// Each table function's file.
+const FUNCTION_FILES: &[(&str, &str)] = &[("emissions", include_str!("../functions/emissions.sql"))];
+
 static VIEWS: LazyLock<Vec<View>> =
-    LazyLock::new(|| FILES.iter().map(|(name, sql)| read(name, sql)).collect());
+    LazyLock::new(|| VIEW_FILES.iter().map(|(name, sql)| read(name, sql)).collect());
+
+static TABLE_FUNCTIONS: LazyLock<Vec<View>> =
+    LazyLock::new(|| FUNCTION_FILES.iter().map(|(name, sql)| read(name, sql)).collect());
 
 /// Every view, in the order of creation.
 pub fn views() -> &'static [View] {
     &VIEWS
 }
 
-/// Reads a view's head: a title, `clause:` and `grain:` lines, then a line a column.
+/// Every table function.
+pub fn table_functions() -> &'static [View] {
+    &TABLE_FUNCTIONS
+}
+
+/// Reads a head: a title, `clause:`, `grain:` and `call:` lines, then a line a column.
 fn read(name: &'static str, sql: &'static str) -> View {
-    let mut view = View { name, title: "", clause: "", grain: "", columns: Vec::new(), sql };
+    let mut view = View { name, en: "", zh: "", clause: "", grain: "", call: "", columns: Vec::new(), sql };
     for line in sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim).filter(|l| !l.is_empty())
     {
-        if view.title.is_empty() {
-            view.title = line;
+        if view.en.is_empty() {
+            (view.en, view.zh) = split_chinese(line);
         } else if let Some(clause) = line.strip_prefix("clause:") {
             view.clause = clause.trim();
         } else if let Some(grain) = line.strip_prefix("grain:") {
             view.grain = grain.trim();
-        } else if let Some((column, meaning)) = line.split_once(char::is_whitespace) {
-            view.columns.push(ViewColumn { name: column, meaning: meaning.trim() });
+        } else if let Some(call) = line.strip_prefix("call:") {
+            view.call = call.trim();
+        } else {
+            view.columns.push(read_column(line));
         }
     }
     view
+}
+
+/// Reads `name  [unit]  meaning (中文名)`; the unit may be absent.
+fn read_column(line: &'static str) -> ViewColumn {
+    let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim_start();
+    let (unit, meaning) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).unwrap_or(("", rest));
+    let (en, zh) = split_chinese(meaning.trim());
+    ViewColumn { name, unit, en, zh }
+}
+
+/// A text like `what it means (中文名)`, with or without a full stop, apart.
+pub(crate) fn split_chinese(text: &str) -> (&str, &str) {
+    let text = text.trim_end_matches('.');
+    match text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")) {
+        Some((en, zh)) => (en, zh),
+        None => (text, ""),
+    }
 }
 
 #[cfg(test)]
@@ -67,15 +106,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_column_line_is_name_unit_meaning_and_chinese_name() {
+        let column = read_column("value_min  [mg/m³]  least (pH: its extreme) hour (最小值)");
+        let ViewColumn { name, unit, en, zh } = column;
+        assert_eq!((name, unit, en, zh), ("value_min", "mg/m³", "least (pH: its extreme) hour", "最小值"));
+        let column = read_column("valid  whether it counts");
+        assert_eq!((column.unit, column.en, column.zh), ("", "whether it counts", ""));
+    }
+
+    #[test]
     fn every_head_tells_title_clause_grain_and_columns() {
-        for view in views() {
-            assert!(
-                !view.title.is_empty() && !view.clause.is_empty() && !view.grain.is_empty(),
-                "{}",
-                view.name
-            );
-            assert!(view.clause.contains('['), "{}: a clause carries its mark", view.name);
-            assert!(view.columns.len() > 3, "{}", view.name);
+        for view in views().iter().chain(table_functions()) {
+            let name = view.name;
+            assert!(!view.en.is_empty() && !view.clause.is_empty() && !view.grain.is_empty(), "{name}");
+            assert!(view.clause.contains('['), "{name}: a clause carries its mark");
+            assert!(view.columns.len() > 3, "{name}");
         }
+        assert!(views().iter().all(|view| view.call.is_empty()));
+        assert!(table_functions().iter().all(|function| function.call.starts_with(function.name)));
     }
 }

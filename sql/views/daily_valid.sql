@@ -3,19 +3,19 @@
 -- clause: Guide 15(4): 20 valid hours for air [seed]; HJ 356-2019 7: 75 % of the results due for water, weighted by flow [recall]
 -- grain: one row per mn, factor and day with an hour due, stopped or received
 --
--- mn              unique id of the outlet's device
--- factor          HJ 212-2017 factor code
--- day             the day
--- value           the day's mean; NULL unless valid, and for pH
--- converted       mean of the valid hours' converted values; NULL unless valid
--- partial_value   mean of what there is
--- valid_hours     hours valid
--- required_hours  hours asked for
--- stopped_hours   hours of stopped production
--- basis           hourly, or reported where no hour came and the reported day stands
--- valid           whether enough hours are valid
--- reason          why not: too_few_hours, missing, stopped, no_flow
--- value_min       least valid hour (pH: its extreme)
--- value_max       greatest valid hour (pH: its extreme)
+-- mn                        unique id of the outlet's device (设备唯一标识)
+-- factor                    HJ 212-2017 factor code (监测因子编码)
+-- day                       the day (日期)
+-- value           [factor]  the day's mean; NULL unless valid, and for pH (日均值)
+-- converted       [factor]  mean of the valid hours' converted values; NULL unless valid (折算日均值)
+-- partial_value   [factor]  mean of what there is (现有数据均值)
+-- valid_hours     [h]       hours valid (有效小时数)
+-- required_hours  [h]       hours asked for (应有小时数)
+-- stopped_hours   [h]       hours of stopped production (停产小时数)
+-- basis                     hourly, or reported where no hour came and the reported day stands (判定依据)
+-- valid                     whether enough hours are valid (是否有效)
+-- reason                    why not: too_few_hours, missing, stopped, no_flow (原因)
+-- value_min       [factor]  least valid hour; for pH its extreme (最小值)
+-- value_max       [factor]  greatest valid hour; for pH its extreme (最大值)
 SELECT mn, factor, day, value, converted, partial_value, valid_hours, required_hours, stopped_hours, basis, valid, reason, value_min, value_max
 FROM frame.daily_valid

@@ -3,12 +3,12 @@
 -- clause: an engineering default [default]
 -- grain: one row per mn and factor with hourly, minute or daily rows but no outlet or no monitor
 --
--- mn      unique id of the device
--- factor  HJ 212-2017 factor code
--- first   first time stamp received
--- last    last time stamp received
--- rows    rows of the three tables
--- why     no outlet, or no monitor
+-- mn           unique id of the device (设备唯一标识)
+-- factor       HJ 212-2017 factor code (监测因子编码)
+-- first        first time stamp received (首次时间)
+-- last         last time stamp received (末次时间)
+-- rows    [1]  rows of the three tables (数据条数)
+-- why          no outlet, or no monitor (未登记原因)
 SELECT
     r.mn,
     r.factor,

@@ -3,7 +3,7 @@
 use super::{Column, ColumnType};
 use ColumnType::{Bool, Float, Text, Timestamp};
 
-const fn column(
+pub(super) const fn column(
     name: &'static str,
     kind: ColumnType,
     unit: &'static str,
@@ -42,7 +42,7 @@ columns! {
     ROLE = "role" Text "" "what the parameter stands for: load, treatment or intake" "参数作用";
     NAME_EN = "name_en" Text "" "English name" "英文名称";
     NAME_ZH = "name_zh" Text "" "Chinese name" "中文名称";
-    SIGNAL = "signal" Float "" "raw signal of the analyser" "原始信号";
+    SIGNAL = "signal" Float "of the device" "raw signal of the analyser" "原始信号";
     READING = "reading" Float "factor" "concentration at the analyser" "分析仪读数";
     LOGGED = "logged" Float "factor" "concentration at the data logger" "数采仪读数";
     PHASE = "phase" Text "" "measure, zero or span" "测量阶段";

@@ -36,7 +36,8 @@ const QUESTIONS: &[(&str, &str)] = &[
          FROM monthly_valid WHERE factor = 'a21026' AND NOT valid ORDER BY valid_days, mn, month LIMIT 8",
     ),
     (
-        "What was emitted in the quarter, by pollutant?",
+        "What was emitted in the quarter, by pollutant?
+Totals are of measured mass: an hour without valid concentration and flow is missing and adds nothing, nothing is substituted, a stopped hour emits nothing.",
         "SELECT e.factor, f.name_en, f.name_zh, count(*) AS outlets, round(sum(e.mass_kg) / 1000, 3) AS tonnes,
                 sum(e.missing_hours) AS missing_hours, sum(e.stopped_hours) AS stopped_hours,
                 round(min(e.capture_rate), 3) AS least_capture

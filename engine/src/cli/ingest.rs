@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::IngestArgs;
+use super::{IngestArgs, say};
 use crate::Result;
 use crate::ingest::map::Map;
 use crate::ingest::{IngestRequest, Progress, ingest};
@@ -54,6 +54,6 @@ impl Progress for Bar {
     }
 
     fn warn(&self, message: &str) {
-        self.0.suspend(|| eprintln!("warning: {message}"));
+        self.0.suspend(|| say(format_args!("warning: {message}")));
     }
 }

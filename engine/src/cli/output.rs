@@ -1,8 +1,10 @@
 //! Results as a table, CSV, JSON lines, Parquet or Arrow IPC.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder;
@@ -18,9 +20,10 @@ use parquet::arrow::ArrowWriter;
 use crate::{Error, Result};
 
 /// How results are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum OutputFormat {
     /// For people.
+    #[default]
     Table,
     /// With a header; NULL is empty.
     Csv,
@@ -32,10 +35,23 @@ pub(super) enum OutputFormat {
     Arrow,
 }
 
+impl OutputFormat {
+    /// The format a file's ending tells.
+    pub(super) fn of_path(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "parquet" => Some(Self::Parquet),
+            "arrow" => Some(Self::Arrow),
+            _ => None,
+        }
+    }
+}
+
 /// Writes a result to a file or to standard output; all but a table as it comes.
 pub(super) async fn write(frame: DataFrame, format: OutputFormat, path: Option<&Path>) -> Result<()> {
     let Some(path) = path else {
-        return write_to(frame, format, Box::new(BufWriter::new(std::io::stdout()))).await;
+        return write_to_stdout(frame, format).await;
     };
     // Nothing half-written: the file gets its name when it is whole.
     let partial = path.with_extension("partial");
@@ -55,8 +71,46 @@ pub(super) async fn write(frame: DataFrame, format: OutputFormat, path: Option<&
     })
 }
 
+/// Where the reader of standard output went away, the error is a broken pipe,
+/// whatever a writer made of it.
+async fn write_to_stdout(frame: DataFrame, format: OutputFormat) -> Result<()> {
+    let broken = Arc::new(AtomicBool::new(false));
+    let out = Stdout { broken: Arc::clone(&broken) };
+    let written = write_to(frame, format, Box::new(BufWriter::new(out))).await;
+    written.map_err(|error| match broken.load(Ordering::Relaxed) {
+        true => Error::Io(ErrorKind::BrokenPipe.into()),
+        false => error,
+    })
+}
+
+/// Standard output that notes a broken pipe: the writers of CSV and Parquet keep
+/// no more of an I/O error than its text.
+struct Stdout {
+    broken: Arc<AtomicBool>,
+}
+
+impl Stdout {
+    fn noted<T>(&self, done: std::io::Result<T>) -> std::io::Result<T> {
+        done.inspect_err(|error| {
+            if error.kind() == ErrorKind::BrokenPipe {
+                self.broken.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.noted(std::io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.noted(std::io::stdout().flush())
+    }
+}
+
 async fn write_to(frame: DataFrame, format: OutputFormat, out: Box<dyn Write + Send>) -> Result<()> {
-    let schema: SchemaRef = std::sync::Arc::new(frame.schema().as_arrow().clone());
+    let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
     if schema.fields().is_empty() {
         frame.collect().await?;
         return Ok(());
@@ -73,7 +127,7 @@ async fn write_to(frame: DataFrame, format: OutputFormat, out: Box<dyn Write + S
 }
 
 async fn write_table(frame: DataFrame, mut out: Box<dyn Write + Send>) -> Result<()> {
-    let schema = std::sync::Arc::new(frame.schema().as_arrow().clone());
+    let schema = Arc::new(frame.schema().as_arrow().clone());
     let mut batches = frame.collect().await?;
     if batches.is_empty() {
         batches.push(RecordBatch::new_empty(schema));

@@ -1,5 +1,11 @@
 //! The SQL prompt: history, completion, statements over several lines.
 
+mod meta;
+
+use std::io::Write;
+
+use datafusion::common::runtime::SpawnedTask;
+use plume_sql::Entry;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -9,8 +15,10 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::output::{self, OutputFormat};
+use super::{say, unless_interrupted};
 use crate::session::Session;
 use crate::{Error, Result};
+use meta::Meta;
 
 /// Words of SQL that completion offers besides tables, functions and columns.
 const KEYWORDS: [&str; 22] = [
@@ -38,29 +46,34 @@ const KEYWORDS: [&str; 22] = [
     "WHERE",
 ];
 
-/// Runs the prompt until Ctrl-D.
+/// Runs the prompt until Ctrl-D or `exit`.
 pub(super) async fn run(session: &Session, format: OutputFormat) -> Result<()> {
+    let entries = plume_sql::entries(session.context()).await?;
     let config = Config::builder().completion_type(CompletionType::List).auto_add_history(true).build();
     let mut editor: Editor<Words, DefaultHistory> = Editor::with_config(config).map_err(failed)?;
-    editor.set_helper(Some(Words::new()));
+    editor.set_helper(Some(Words::new(&entries)));
     let history = std::env::home_dir().map(|home| home.join(".plume_history"));
     if let Some(history) = &history {
         // A first run has no history yet.
         let _ = editor.load_history(history);
     }
-    println!("plume {}; end a statement with ;  leave with Ctrl-D", env!("CARGO_PKG_VERSION"));
+    let version = env!("CARGO_PKG_VERSION");
+    writeln!(std::io::stdout(), "plume {version}; end a statement with ;  \\h helps, Ctrl-D leaves")?;
     loop {
-        match editor.readline("plume> ") {
-            Ok(text) => {
-                for statement in statements(&text) {
-                    if let Err(error) = answer(session, &statement, format).await {
-                        eprintln!("error: {error}");
-                    }
-                }
-            }
-            Err(ReadlineError::Interrupted) => {}
+        let line = match editor.readline("plume> ") {
+            Ok(line) => line,
+            // Ctrl-C clears the line.
+            Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => break,
             Err(error) => return Err(failed(error)),
+        };
+        match Meta::read(&line) {
+            Some(Meta::Leave) => break,
+            Some(meta) => match meta.answer(&entries) {
+                Ok(text) => writeln!(std::io::stdout(), "{text}")?,
+                Err(error) => say(format_args!("error: {error}")),
+            },
+            None => answer_all(session, &line, format).await,
         }
     }
     if let Some(history) = &history {
@@ -69,9 +82,23 @@ pub(super) async fn run(session: &Session, format: OutputFormat) -> Result<()> {
     Ok(())
 }
 
+/// Answers the statements of a line; Ctrl-C cancels the one that runs and those after it.
+async fn answer_all(session: &Session, line: &str, format: OutputFormat) {
+    for statement in statements(line) {
+        match unless_interrupted(answer(session, &statement, format)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => say(format_args!("error: {error}")),
+            // The terminal showed ^C where the cursor was.
+            None => return say("\nquery cancelled"),
+        }
+    }
+}
+
 async fn answer(session: &Session, statement: &str, format: OutputFormat) -> Result<()> {
     let frame = session.sql(statement).await?;
-    output::write(frame, format, None).await
+    // On a task of its own, which is aborted when dropped: Ctrl-C is then seen
+    // however long the query computes between two of its waits.
+    SpawnedTask::spawn(output::write(frame, format, None)).join().await?
 }
 
 fn failed(error: ReadlineError) -> Error {
@@ -111,13 +138,12 @@ struct Words {
 }
 
 impl Words {
-    fn new() -> Self {
-        let entries = plume_sql::entries();
+    fn new(entries: &[Entry]) -> Self {
         let named = entries
-            .into_iter()
-            .flat_map(|entry| [entry.object, entry.column])
+            .iter()
+            .flat_map(|entry| [entry.object.as_str(), &entry.column])
             .filter(|word| !word.is_empty());
-        let mut words: Vec<String> = named.chain(KEYWORDS.map(str::to_owned)).collect();
+        let mut words: Vec<String> = named.chain(KEYWORDS).map(str::to_owned).collect();
         words.sort();
         words.dedup();
         Self { words }
@@ -157,7 +183,7 @@ impl Completer for Words {
 impl Validator for Words {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input().trim_end();
-        let complete = text.is_empty() || text.ends_with(';');
+        let complete = text.is_empty() || text.ends_with(';') || Meta::read(text).is_some();
         Ok(if complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
 }

@@ -27,14 +27,29 @@ pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
     let file = std::fs::File::open(&request.path)?;
     let mut framer = Framer::new(std::io::BufReader::new(file), request.map.crc_dialect);
     let mut batch = PacketBatch::new(request);
+    let mut any_whole = false;
     while let Some(found) = framer.next_packet()? {
+        any_whole |= found.verdict.is_whole();
         batch.push(&found);
         if batch.packets >= BATCH_PACKETS && !batch.give(sink)? {
             return Ok(());
         }
     }
+    if !any_whole {
+        sink.give(RawBatch { warnings: without_packets(request)?, ..RawBatch::default() });
+    }
     batch.give(sink)?;
     Ok(())
+}
+
+/// The warning of a file in which there is no packet, most likely one of another
+/// format; an error under `--strict`.
+fn without_packets(request: &SourceRequest) -> Result<Vec<String>> {
+    let message = "no whole HJ 212 packet is in it; if it is of another format, name that with --format";
+    match request.strict {
+        true => Err(request.wrong(message)),
+        false => Ok(vec![format!("{}: {message}", request.path.display())]),
+    }
 }
 
 /// The table that the values of a command go to.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
 mod dice;
+mod dictionary;
 mod frame_model;
 mod fuzz;
 mod plans;

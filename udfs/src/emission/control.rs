@@ -110,25 +110,31 @@ pub fn verdict(check: &Check, factor: &str, setting: MonitorSetting, rules: &Emi
             let limits = &rules.drift;
             let limit = limits.of(kind, factor);
             if unit == "%" {
-                return Some((measured - check.expected.unwrap_or_default()).abs() <= limit);
+                return Some(is_within(measured - check.expected.unwrap_or_default(), limit));
             }
-            let error = (measured - check.expected?).abs();
+            let error = measured - check.expected?;
             if kind == CheckKind::VelocityZero && unit == "m/s" {
-                return Some(error <= limits.velocity_m_s);
+                return Some(is_within(error, limits.velocity_m_s));
             }
             let full_scale = setting.full_scale.filter(|width| *width > 0.0)?;
-            Some(error / full_scale * 100.0 <= limit)
+            Some(is_within(error / full_scale * 100.0, limit))
         }
         CheckKind::StandardCheck => {
             let expected = check.expected?;
-            Some((measured - expected).abs() <= rules.standard_check_pct / 100.0 * expected.abs())
+            Some(is_within(measured - expected, rules.standard_check_pct / 100.0 * expected.abs()))
         }
         CheckKind::Comparison => {
             let expected = check.expected?;
             let limit = rules.comparison_limit(factor, expected)?;
-            Some((measured - expected).abs() <= limit)
+            Some(is_within(measured - expected, limit))
         }
     }
+}
+
+/// Whether an error is no greater than its limit. Figures have few decimals, and a
+/// difference of two of them is off in its last bits: 1.3 − 1.0 is within 0.3.
+fn is_within(error: f64, limit: f64) -> bool {
+    error.abs() <= limit * (1.0 + 1e-9)
 }
 
 /// Judges the checks of one monitor, which are in order of time. `setting` tells

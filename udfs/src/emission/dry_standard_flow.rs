@@ -28,7 +28,7 @@ pub fn dry_standard_flow_udf() -> ScalarUDF {
     float_function(
         "dry_standard_flow",
         ["area", "velocity", "t_c", "gauge_kpa", "ambient_kpa", "humidity_pct"],
-        "Flow of a duct at dry standard state, m³/s; NULL where the state is no gas's. HJ 212-2017 annex D.2 eq 26-29 [standard]",
+        "Flow of a duct at dry standard state, m³/s; NULL where the state is no gas's (标干流量). HJ 212-2017 annex D.2 eq 26-29 [standard]",
         |[area, velocity, t_c, gauge_kpa, ambient_kpa, humidity_pct]| {
             dry_standard_flow(area, velocity, t_c, gauge_kpa, ambient_kpa, humidity_pct)
         },

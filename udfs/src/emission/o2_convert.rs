@@ -26,7 +26,7 @@ pub fn o2_convert_udf() -> ScalarUDF {
     float_function(
         "o2_convert",
         ["value", "o2", "o2_reference"],
-        "Concentration at the reference oxygen: value * (21 - o2_reference) / (21 - o2); NULL where o2 >= 21. HJ 212-2017 annex D.2 eq 30-31 [standard]",
+        "Concentration at the reference oxygen: value * (21 - o2_reference) / (21 - o2); NULL where o2 >= 21 (折算浓度). HJ 212-2017 annex D.2 eq 30-31 [standard]",
         |[value, o2, o2_reference]| o2_convert(value, o2, o2_reference),
     )
 }

@@ -20,7 +20,7 @@ pub fn ppm_to_mg_udf() -> ScalarUDF {
     float_function(
         "ppm_to_mg",
         ["value", "molar_mass"],
-        "Gas in ppm as mg/m³ at standard state: value * molar_mass / 22.4. HJ 212-2017 annex D.2 eq 22 [standard]",
+        "Gas in ppm as mg/m³ at standard state: value * molar_mass / 22.4 (体积浓度换算质量浓度). HJ 212-2017 annex D.2 eq 22 [standard]",
         |[value, molar_mass]| ppm_to_mg(value, molar_mass),
     )
 }

@@ -28,7 +28,7 @@ pub fn to_dry_standard_udf() -> ScalarUDF {
     float_function(
         "to_dry_standard",
         ["value", "t_c", "gauge_kpa", "ambient_kpa", "humidity_pct"],
-        "Concentration of the duct's state at dry standard state (273 K, 101.325 kPa); NULL where the state is no gas's. HJ 212-2017 annex D.2 eq 18-21 [standard]",
+        "Concentration of the duct's state at dry standard state (273 K, 101.325 kPa); NULL where the state is no gas's (标干浓度). HJ 212-2017 annex D.2 eq 18-21 [standard]",
         |[value, t_c, gauge_kpa, ambient_kpa, humidity_pct]| {
             to_dry_standard(value, t_c, gauge_kpa, ambient_kpa, humidity_pct)
         },

@@ -326,15 +326,24 @@ fn argument_hours(from: &Expr, to: &Expr, usage: &str) -> Result<Range<i64>> {
     Ok(hours)
 }
 
-/// A time argument of a table function, µs.
+/// A time argument of a table function, µs. A number is none: a cast would read
+/// 2026 as two milliseconds after 1970 began.
 fn argument_ts(name: &str, expr: &Expr) -> Result<i64> {
-    let value = match expr {
-        Expr::Literal(value, _) => timestamp(value),
-        _ => None,
+    let (time, shown) = match expr {
+        Expr::Literal(value, _) if is_time(&value.data_type()) => (timestamp(value), value.to_string()),
+        Expr::Literal(value, _) => (None, value.to_string()),
+        other => (None, other.to_string()),
     };
-    value.ok_or_else(|| {
-        plan_datafusion_err!("argument {name} must be a constant date or time stamp, like '2026-01-01'")
+    time.ok_or_else(|| {
+        plan_datafusion_err!(
+            "argument {name} must be a constant date or time stamp, not {shown}; write it as text, like '2026-01-01' or '2026-01-01 08:00:00'"
+        )
     })
+}
+
+/// Whether a constant of the type can tell a time: dates, time stamps and text.
+fn is_time(kind: &DataType) -> bool {
+    kind.is_string() || matches!(kind, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
 }
 
 #[cfg(test)]
@@ -353,4 +362,23 @@ mod tests {
         let both = col("day").gt_eq(date(1)).and(col("day").lt(date(2)));
         assert_eq!(narrow(all(), &both, "day"), 24..49);
     }
+
+    #[test]
+    fn dates_time_stamps_and_text_are_times_and_nothing_else() {
+        let day = Some(86_400_000_000);
+        let texts = [lit("1970-01-02"), lit("1970-01-02 00:00:00"), lit(ScalarValue::Date32(Some(1)))];
+        let stamps = [
+            lit(ScalarValue::TimestampMicrosecond(day, None)),
+            lit(ScalarValue::TimestampSecond(Some(86_400), None)),
+        ];
+        for time in texts.iter().chain(&stamps) {
+            assert_eq!(argument_ts("from", time).ok(), day, "{time}");
+        }
+        let null = lit(ScalarValue::Utf8(None));
+        for other in [lit(2026), lit(2026_i64), lit(2026.5), lit(true), lit("2026"), null, col("ts")] {
+            let error = argument_ts("from", &other).unwrap_err().to_string();
+            assert!(error.contains("argument from") && error.contains("'2026-01-01'"), "{error}");
+        }
+    }
+
 }

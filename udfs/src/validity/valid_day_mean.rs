@@ -73,7 +73,7 @@ pub fn valid_day_mean_udaf(rules: &ValidityRules) -> AggregateUDF {
         ),
         documentation: Documentation::builder(
             DOC_SECTION_OTHER,
-            "Mean of the valid hours (flag N) of a day; NULL below 20 of them. With flow: weighted by it, NULL below 75 % of the rows with flow. Guide 15(4) [seed], HJ 356-2019 7 [recall]",
+            "Mean of the valid hours (flag N) of a day; NULL below 20 of them. With flow: weighted by it, NULL below 75 % of the rows with flow (有效日均值). Guide 15(4) [seed], HJ 356-2019 7 [recall]",
             "valid_day_mean(value, flag[, flow])",
         )
         .build(),

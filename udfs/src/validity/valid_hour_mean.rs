@@ -63,7 +63,7 @@ pub fn valid_hour_mean_udaf(rules: &ValidityRules) -> AggregateUDF {
         ),
         documentation: Documentation::builder(
             DOC_SECTION_OTHER,
-            "Mean of the valid minutes (flag N) of an hour; NULL unless they cover 45 minutes. Guide 15(4) [seed]",
+            "Mean of the valid minutes (flag N) of an hour; NULL unless they cover 45 minutes (有效小时均值). Guide 15(4) [seed]",
             "valid_hour_mean(value, flag[, interval_s])",
         )
         .build(),

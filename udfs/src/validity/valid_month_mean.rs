@@ -74,7 +74,7 @@ pub fn valid_month_mean_udaf(rules: &ValidityRules) -> AggregateUDF {
         signature: Signature::exact(vec![DataType::Float64, DataType::Date32], Volatility::Immutable),
         documentation: Documentation::builder(
             DOC_SECTION_OTHER,
-            "Mean of the valid days of a month; NULL below 25 of them, in February 23; an error when a group mixes months. Guide 15(4) [seed]",
+            "Mean of the valid days of a month; NULL below 25 of them, in February 23; an error when a group mixes months (有效月均值). Guide 15(4) [seed]",
             "valid_month_mean(value, day)",
         )
         .build(),

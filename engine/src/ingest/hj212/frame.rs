@@ -52,6 +52,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the bytes have the shape of a packet, be its CRC right or wrong.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Ok | Self::ModbusCrc | Self::BadCrc(_))
+    }
+
     /// The verdict as table `packets` has it, with what was repaired in the segment.
     pub fn with_repairs<'a>(&self, accepted: bool, repairs: impl Iterator<Item = &'a str>) -> String {
         let mut repairs: Vec<&str> = repairs.collect();
@@ -182,8 +187,7 @@ impl<R: Read> Framer<R> {
         } else {
             Verdict::BadCrc(due)
         };
-        let accepted = matches!(verdict, Verdict::Ok | Verdict::ModbusCrc | Verdict::BadCrc(_));
-        (if accepted { whole } else { text_end }, verdict)
+        (if verdict.is_whole() { whole } else { text_end }, verdict)
     }
 
     fn fill(&mut self, wanted: usize) -> std::io::Result<()> {

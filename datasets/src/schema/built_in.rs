@@ -1,0 +1,101 @@
+//! The built-in tables: what their columns mean. Their rows are the code tables
+//! and rule sets of this crate; a session makes the tables of them.
+
+use super::Column;
+use super::ColumnType::{self, Bool, Date, Text};
+use super::columns::{FACTOR, MEDIUM, NAME_EN, NAME_ZH, column};
+
+/// A table that every session has, whatever the store.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltIn {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// What it holds, in English.
+    pub en: &'static str,
+    /// What it is called in Chinese.
+    pub zh: &'static str,
+    /// The clause it rests on, with its mark.
+    pub clause: &'static str,
+    /// The columns in order.
+    pub columns: &'static [Column],
+}
+
+/// A column without a unit.
+const fn plain(name: &'static str, kind: ColumnType, en: &'static str, zh: &'static str) -> Column {
+    column(name, kind, "", en, zh)
+}
+
+const CLAUSE: Column = plain("clause", Text, "the clause it rests on, with its mark", "依据条款");
+
+/// Every built-in table, in the order of the data dictionary.
+pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        name: "factors",
+        en: "factor codes with their units",
+        zh: "监测因子编码表",
+        clause: "HJ 212-2017 tables B.1 and B.2 [standard]",
+        columns: &[
+            FACTOR,
+            plain("old_code", Text, "code of HJ/T 212-2005; NULL where it had none", "2005版编码"),
+            NAME_EN,
+            NAME_ZH,
+            MEDIUM,
+            plain("unit", Text, "unit of the values", "计量单位"),
+            plain(
+                "total_unit",
+                Text,
+                "unit of an interval's total; NULL where nothing adds up",
+                "累计值单位",
+            ),
+            plain("old_unit", Text, "unit of the 2005 edition", "2005版计量单位"),
+            CLAUSE,
+        ],
+    },
+    BuiltIn {
+        name: "flags",
+        en: "data flags",
+        zh: "数据标记表",
+        clause: "HJ 212-2017 table 8 [standard]",
+        columns: &[
+            plain("flag", Text, "the letter", "数据标记"),
+            NAME_EN,
+            NAME_ZH,
+            plain("valid", Bool, "whether a value with the flag counts; only N does", "是否有效"),
+            CLAUSE,
+        ],
+    },
+    BuiltIn {
+        name: "rules",
+        en: "rule sets: every number of the regulation",
+        zh: "规则表",
+        clause: "Measures and Guide of notice 43 of 2021; each row names its own [seed]",
+        columns: &[
+            plain("rule_set", Text, "rule set, as --rules and plume.rules take it", "规则集"),
+            plain("key", Text, "the rule", "规则名"),
+            column("value", Text, "unit", "number or word in force", "取值"),
+            column("default", Text, "unit", "number or word where no option changes it", "默认值"),
+            plain("unit", Text, "unit of value and default", "单位"),
+            plain("valid_from", Date, "first day in force", "生效日期"),
+            plain("valid_to", Date, "last day in force", "失效日期"),
+            CLAUSE,
+            plain("mark", Text, "how it is known: seed, standard, recall or default", "来源标记"),
+        ],
+    },
+    BuiltIn {
+        name: "patterns",
+        en: "catalogue of fraud patterns",
+        zh: "异常模式表",
+        clause: "annexes 2-1, 2-2 and 2-4; each row names its own [seed]",
+        columns: &[
+            plain("number", Text, "P1 to P36", "编号"),
+            plain("pattern", Text, "the pattern's name in SQL", "模式名"),
+            NAME_ZH,
+            plain("mechanism", Text, "value shape, parameter, operation or transmission", "作假机理"),
+            plain("minute_window", Text, "window on minute data, as text with its unit", "分钟数据窗口"),
+            plain("hour_window", Text, "window on hourly data, as text with its unit", "小时数据窗口"),
+            plain("statistic", Text, "the statistic and its default threshold", "统计量"),
+            plain("suppressors", Text, "what excuses a hit", "排除条件"),
+            CLAUSE,
+        ],
+    },
+];
