@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use csv::{ByteRecord, ReaderBuilder};
 use encoding_rs::{DecoderResult, Encoding, GB18030, UTF_8};
 
-use super::normalise::{RAW_LIMIT, Reject};
+use super::rejects::{RAW_LIMIT, Reject};
 use super::source::{RawBatch, Sink, SourceRequest};
 use crate::Result;
 

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 
-use super::normalise::{RAW_LIMIT, Reject, read_time};
+use super::normalise::read_time;
+use super::rejects::{RAW_LIMIT, Reject};
 use super::source::{RawBatch, Sink, SourceRequest};
 use crate::Result;
 use frame::{Found, Framer};

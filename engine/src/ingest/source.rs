@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::map::Map;
-use super::normalise::Reject;
+use super::rejects::Reject;
 use super::{columnar, csv_file, hj212};
 use crate::{Error, Result};
 
