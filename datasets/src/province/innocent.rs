@@ -83,7 +83,7 @@ const TWINS: [Twin; 14] = [
     twin("day_cycle", "synthetic_series", day_cycle).always(),
     twin("empty_duct", "random_noise", empty_duct),
     twin("air_purge", "dilution", air_purge).always().air_only(),
-    twin("new_burner", "oxygen_tampering", new_burner).to_the_end().air_only(),
+    twin("new_burner", "oxygen_tampering", new_burner).until_the_end().air_only(),
     twin("failing_analyser", "flag_abuse", failing_analyser),
     twin(NETWORK_OUTAGE, RESEMBLES_OUTAGE, nothing_of_its_own).always(),
     twin("flat_load", "load_decoupling", flat_load).always(),
@@ -100,7 +100,7 @@ impl Twin {
         self
     }
 
-    const fn to_the_end(mut self) -> Self {
+    const fn until_the_end(mut self) -> Self {
         self.lasts = Lasts::ToTheEnd;
         self
     }
@@ -161,11 +161,11 @@ pub(super) fn network_outages(request: &ProvinceRequest, city: usize, steps: usi
     let mut days: Vec<usize> = (midnight..steps).step_by(24 * an_hour).collect();
     let at_least = days.get(dice.below(days.len())).copied();
     days.retain(|day| dice.chance(0.1) || Some(*day) == at_least);
-    let mut outage = |day: usize| {
+    let outage = |day: usize| {
         let (start, end) = (12 + dice.below(4), 17 + dice.below(4));
         (day + start * an_hour).min(steps)..(day + end * an_hour).min(steps)
     };
-    days.into_iter().map(|day| outage(day)).filter(|outage| !outage.is_empty()).collect()
+    days.into_iter().map(outage).filter(|outage| !outage.is_empty()).collect()
 }
 
 /// Changes the values of a signal, where it has any.
