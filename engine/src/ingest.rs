@@ -12,13 +12,14 @@
 mod columnar;
 mod csv_file;
 pub mod hj212;
+mod labels;
 mod landing;
 pub mod map;
 mod normalise;
 mod rejects;
 mod source;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plume_datasets::schema::{Table, table};
@@ -26,13 +27,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::session::{Session, options};
-use crate::store::Store;
 use crate::store::delta::input_id;
 use crate::{Error, Result};
+use labels::LabelledByEnd;
 use landing::TableLanding;
 use map::Map;
 use normalise::Normaliser;
-use rejects::Reject;
+use rejects::RejectLanding;
 use source::{RawBatch, SourceRequest};
 
 pub use source::Format;
@@ -105,7 +106,8 @@ pub trait Progress: Send + Sync {
 pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn Progress) -> Result<Report> {
     let mut report = Report::default();
     let mut files = Vec::new();
-    let reading = Reading { session, request, progress, labelled_by_end: labelled_by_end(session).await? };
+    let reading =
+        Reading { session, request, progress, labelled_by_end: LabelledByEnd::read(session).await? };
     for path in &request.paths {
         let file = reading.read_file(path).await?;
         report.files += 1;
@@ -113,7 +115,7 @@ pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn P
             files.push(file);
             continue;
         }
-        file.commit(session.snapshots().store(), request.table, &mut report).await?;
+        file.commit(request.table, &mut report).await?;
         // The next file's duplicates are told against this one's rows.
         session.snapshots().refresh().await;
     }
@@ -121,7 +123,7 @@ pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn P
         return Err(error);
     }
     for file in files {
-        file.commit(session.snapshots().store(), request.table, &mut report).await?;
+        file.commit(request.table, &mut report).await?;
     }
     session.snapshots().refresh().await;
     Ok(report)
@@ -129,10 +131,10 @@ pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn P
 
 /// The error of a strict ingest in which rows were rejected.
 fn strict_error(files: &[FileLanding]) -> Option<Error> {
-    let first = files.iter().find_map(|file| file.rejects.first())?;
+    let first = files.iter().find_map(|file| file.rejects.first.as_ref())?;
     Some(Error::Strict {
         read: files.iter().flat_map(|file| &file.landings).map(|landing| landing.counts.read).sum(),
-        rejected: files.iter().map(|file| file.rejects.len() as u64).sum(),
+        rejected: files.iter().map(|file| file.rejects.count).sum(),
         first: format!("{}: {}", first.position, first.reason),
     })
 }
@@ -141,7 +143,7 @@ fn strict_error(files: &[FileLanding]) -> Option<Error> {
 struct FileLanding {
     id: String,
     landings: Vec<TableLanding>,
-    rejects: Vec<Reject>,
+    rejects: RejectLanding,
     verdicts: BTreeMap<String, u64>,
 }
 
@@ -159,8 +161,8 @@ impl FileLanding {
     }
 
     /// Commits the rejects, then each table's files.
-    async fn commit(self, store: &Store, asked: &'static Table, report: &mut Report) -> Result<()> {
-        rejects::commit_rejects(store, &self.id, &self.rejects).await?;
+    async fn commit(self, asked: &'static Table, report: &mut Report) -> Result<()> {
+        self.rejects.commit().await?;
         for landing in self.landings {
             let name = landing.table.name;
             let counts = landing.commit(&self.id).await?;
@@ -183,7 +185,7 @@ struct Reading<'a> {
     request: &'a IngestRequest,
     progress: &'a dyn Progress,
     /// Outlets whose source labels an interval by its end.
-    labelled_by_end: HashSet<String>,
+    labelled_by_end: LabelledByEnd,
 }
 
 impl Reading<'_> {
@@ -212,8 +214,12 @@ impl Reading<'_> {
             map: request.map.clone(),
             strict: request.strict,
         });
-        let mut file =
-            FileLanding { id, landings: Vec::new(), rejects: Vec::new(), verdicts: BTreeMap::new() };
+        let mut file = FileLanding {
+            rejects: RejectLanding::new(self.session, &id, request.strict).await?,
+            id,
+            landings: Vec::new(),
+            verdicts: BTreeMap::new(),
+        };
         file.landing(self.session, request.table).await?;
         while let Some(batch) = batches.recv().await {
             self.land(&mut file, &batch, &source, now).await?;
@@ -239,17 +245,8 @@ impl Reading<'_> {
         landing.counts.read += normalised.read_rows();
         landing.counts.rejected += normalised.rejects.len() as u64;
         landing.push(self.session, normalised.rows).await?;
-        file.rejects.extend(normalised.rejects);
-        Ok(())
+        file.rejects.push(normalised.rejects).await
     }
-}
-
-/// The outlets whose source labels an interval by its end, as the registry says.
-async fn labelled_by_end(session: &Session) -> Result<HashSet<String>> {
-    use arrow::array::AsArray;
-    let rows = session.sql("SELECT DISTINCT mn FROM outlets WHERE ts_label = 'end'").await?.collect().await?;
-    let texts = rows.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten());
-    Ok(texts.map(str::to_owned).collect())
 }
 
 /// The id of an input: what it holds, where it goes and how it is read.

@@ -16,7 +16,7 @@ use encoding_rs::{DecoderResult, Encoding, GB18030, UTF_8};
 
 use super::rejects::{RAW_LIMIT, Reject};
 use super::source::{RawBatch, Sink, SourceRequest};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
@@ -27,7 +27,7 @@ const RECORD_LIMIT: usize = 1 << 20;
 
 /// Reads a CSV file.
 pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
-    let file = File::open(&request.path).map_err(|error| unreadable(request, &error))?;
+    let file = File::open(&request.path).map_err(|error| request.unreadable(&error))?;
     let mut reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(file);
     let mut record = ByteRecord::new();
     let mut read =
@@ -51,11 +51,6 @@ pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
     }
     sink.give(batch.take()?);
     Ok(())
-}
-
-/// The error of a file that can't be read any further.
-fn unreadable(request: &SourceRequest, error: &std::io::Error) -> Error {
-    request.wrong(format!("it can't be read ({error}); see that it is there whole and may be read"))
 }
 
 /// The names of the columns, without a byte-order mark.
@@ -130,7 +125,7 @@ impl<'a> Text<'a> {
 
 /// Whether every byte of a file fits an encoding.
 fn is_encoded_in(request: &SourceRequest, encoding: &'static Encoding) -> Result<bool> {
-    let failed = |error| unreadable(request, &error);
+    let failed = |error| request.unreadable(&error);
     let mut file = File::open(&request.path).map_err(failed)?;
     let mut decoder = encoding.new_decoder_without_bom_handling();
     let (mut bytes, mut out) = (vec![0; DECODED], vec![0; 4 * DECODED]);
@@ -153,7 +148,7 @@ enum LineEnd {
 
 impl LineEnd {
     fn of(request: &SourceRequest) -> Result<Self> {
-        let failed = |error| unreadable(request, &error);
+        let failed = |error| request.unreadable(&error);
         let mut bytes = BufReader::new(File::open(&request.path).map_err(failed)?).bytes();
         while let Some(byte) = bytes.next().transpose().map_err(failed)? {
             match byte {

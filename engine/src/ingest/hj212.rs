@@ -25,10 +25,11 @@ const BATCH_PACKETS: usize = 2000;
 
 /// Reads a file of packets.
 pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
-    let file = std::fs::File::open(&request.path)?;
+    let failed = |error| request.unreadable(&error);
+    let file = std::fs::File::open(&request.path).map_err(failed)?;
     let mut framer = Framer::new(std::io::BufReader::new(file), request.map.crc_dialect);
     let mut batch = PacketBatch::new(request);
-    while let Some(found) = framer.next_packet()? {
+    while let Some(found) = framer.next_packet().map_err(failed)? {
         batch.push(&found);
         if batch.packets >= BATCH_PACKETS && !batch.give(sink)? {
             return Ok(());

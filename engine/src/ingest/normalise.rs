@@ -12,21 +12,29 @@ mod convert;
 mod factors;
 mod times;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use plume_datasets::schema::Table;
 
+use super::labels::LabelledByEnd;
 use super::map::Map;
 use super::rejects::{Reject, row_text};
 use super::source::RawBatch;
 use crate::{Error, Result};
 
 pub(super) use times::read_time;
+
+/// A table's schema of rows that may lack what is filled in later.
+pub(super) fn nullable_schema(table: &Table) -> SchemaRef {
+    let fields = table.arrow_schema();
+    let nullable = fields.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new(nullable.collect::<Vec<_>>()))
+}
 
 /// Rows in the table's schema, and those that are not.
 #[derive(Debug)]
@@ -52,7 +60,7 @@ pub(super) struct Normaliser<'a> {
     /// Now, µs of Beijing time.
     pub(super) now: i64,
     /// Outlets whose source labels an interval by its end.
-    pub(super) labelled_by_end: &'a HashSet<String>,
+    pub(super) labelled_by_end: &'a LabelledByEnd,
 }
 
 /// Why rows are rejected: the first reason of each.
@@ -94,7 +102,7 @@ impl Normaliser<'_> {
         rejected.sort_unstable();
         for row in &rejected {
             out.rejects.push(Reject {
-                position: raw.positions.get(*row).cloned().unwrap_or_else(|| format!("{}:row", self.source)),
+                position: raw.position(*row, self.source),
                 raw: raw.raw.get(*row).cloned().unwrap_or_else(|| row_text(rows, *row)),
                 reason: reasons.remove(row).unwrap_or_default(),
             });
@@ -119,8 +127,7 @@ impl Normaliser<'_> {
         wide: Option<&str>,
         reasons: &mut Reasons,
     ) -> Result<RecordBatch> {
-        let schema = self.table.arrow_schema();
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+        let mut columns: Vec<ArrayRef> = Vec::new();
         for column in self.table.all_columns() {
             let input = self.input(rows, column.name, wide)?;
             columns.push(self.convert(input, column.name, column.kind, rows.num_rows(), reasons)?);
@@ -128,9 +135,7 @@ impl Normaliser<'_> {
         self.shift_labelled_by_end(&mut columns);
         self.translate_factors(&mut columns, reasons);
         self.check(&columns, reasons);
-        let nullable: Vec<_> =
-            schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(nullable)), columns)?)
+        Ok(RecordBatch::try_new(nullable_schema(self.table), columns)?)
     }
 
     /// The raw column that a column of the table comes from, or a constant.

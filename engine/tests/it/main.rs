@@ -5,6 +5,7 @@
 mod dice;
 mod frame_model;
 mod fuzz;
+mod ingest;
 mod plans;
 mod slt;
 mod store;

@@ -3,9 +3,13 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use plume_datasets::flags;
+use plume_datasets::schema::ColumnType;
 
 use super::{Normaliser, Reasons};
 
+/// The first moments of the years 1 and 10000, µs: what lies beside them, no calendar and no
+/// log writes. Registries have both for "always".
+const CALENDAR_US: std::ops::Range<i64> = -62_135_596_800_000_000..253_402_300_800_000_000;
 /// How far in the future a time stamp may lie, for clocks that run ahead, µs.
 const FUTURE_US: i64 = 24 * 3_600_000_000;
 
@@ -20,6 +24,9 @@ impl Normaliser<'_> {
             }
             if name == "flag" {
                 check_flags(array, reasons);
+            }
+            if column.kind == ColumnType::Timestamp {
+                check_calendar(name, array, reasons);
             }
             if matches!(name, "ts" | "received_at") {
                 check_past(name, array, self.now + FUTURE_US, reasons);
@@ -43,6 +50,14 @@ fn check_flags(array: &ArrayRef, reasons: &mut Reasons) {
         if !matches!(flag.as_bytes(), [letter] if flags::is_listed(*letter)) {
             reasons.entry(row).or_insert_with(|| format!("flag '{flag}' is not listed; see table flags"));
         }
+    }
+}
+
+fn check_calendar(name: &str, array: &ArrayRef, reasons: &mut Reasons) {
+    let times = array.as_primitive::<TimestampMicrosecondType>();
+    let beside = |row: &usize| times.is_valid(*row) && !CALENDAR_US.contains(&times.value(*row));
+    for row in (0..times.len()).filter(beside) {
+        reasons.entry(row).or_insert_with(|| format!("{name} lies outside the calendar"));
     }
 }
 

@@ -36,7 +36,8 @@ impl Normaliser<'_> {
         };
         let text = as_text(&input)?;
         let converted: ArrayRef = match (kind, text) {
-            (ColumnType::Text, _) => self.text(&input)?,
+            (ColumnType::Text, _) if name == "source" => self.sources(&input)?,
+            (ColumnType::Text, _) => self.text(&input).map_err(|_| self.wrong_type(name, &input))?,
             (ColumnType::Float, text) => self.floats(&input, text.as_ref(), name, reasons)?,
             (ColumnType::Timestamp, Some(text)) => {
                 let values: TimestampMicrosecondArray =
@@ -99,6 +100,16 @@ impl Normaliser<'_> {
 
     fn is_missing(&self, text: &str) -> bool {
         text.is_empty() || self.map.missing.iter().any(|missing| missing == text)
+    }
+
+    /// Where rows came from: the file itself, where it says nothing.
+    fn sources(&self, input: &ArrayRef) -> Result<ArrayRef> {
+        let told = self.text(input).map_err(|_| self.wrong_type("source", input))?;
+        if told.null_count() == 0 {
+            return Ok(told);
+        }
+        let told = told.as_string_view().iter().map(|told| Some(told.unwrap_or(self.source)));
+        Ok(Arc::new(told.collect::<StringViewArray>()))
     }
 
     fn text(&self, input: &ArrayRef) -> Result<ArrayRef> {

@@ -36,7 +36,7 @@ impl Normaliser<'_> {
                 let utc = cast(&utc, &target)?;
                 let beijing = utc
                     .as_primitive::<TimestampMicrosecondType>()
-                    .unary::<_, TimestampMicrosecondType>(|ts| ts + BEIJING_US);
+                    .unary::<_, TimestampMicrosecondType>(|ts| ts.saturating_add(BEIJING_US));
                 Ok(Arc::new(beijing))
             }
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => {
@@ -60,13 +60,11 @@ impl Normaliser<'_> {
             shifted.as_primitive::<TimestampMicrosecondType>(),
             columns[ts].as_primitive::<TimestampMicrosecondType>(),
         );
-        let by_end = columns[mn]
-            .as_string_view()
-            .iter()
-            .map(|mn| mn.is_some_and(|mn| self.labelled_by_end.contains(mn)));
-        let times = by_end
-            .zip(shifted.iter().zip(as_sent))
-            .map(|(by_end, (shifted, sent))| if by_end { shifted } else { sent });
+        let mns = columns[mn].as_string_view().iter();
+        let times = mns.zip(shifted.iter().zip(as_sent)).map(|(mn, (shifted, sent))| match (mn, sent) {
+            (Some(mn), Some(ts)) if self.labelled_by_end.at(mn, ts) => shifted,
+            _ => sent,
+        });
         columns[ts] = Arc::new(times.collect::<TimestampMicrosecondArray>());
     }
 }
@@ -103,7 +101,7 @@ pub(super) fn shift_to_start(column: &ArrayRef, table: &str) -> ArrayRef {
         _ => 3_600_000_000,
     };
     let times = column.as_primitive::<TimestampMicrosecondType>();
-    Arc::new(times.unary::<_, TimestampMicrosecondType>(|ts| ts - interval_us))
+    Arc::new(times.unary::<_, TimestampMicrosecondType>(|ts| ts.saturating_sub(interval_us)))
 }
 
 #[cfg(test)]
