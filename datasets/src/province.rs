@@ -4,8 +4,9 @@
 //! by day and night likewise. Outlets stop, analysers are maintained, calibrated
 //! and fail, rows come late and twice. On half of the outlets a fraud pattern is
 //! planted, told in `truth.csv`; the others show something that only looks like
-//! one, told in `innocent.csv`. One outlet is made at a time, so memory doesn't
-//! grow with the province.
+//! one, told in `innocent.csv`. Now and then the network of a city is down, and
+//! all its outlets are silent at once, which `innocent.csv` tells for each of them.
+//! One outlet is made at a time, so memory doesn't grow with the province.
 
 mod innocent;
 mod process;
@@ -109,9 +110,10 @@ impl Dice {
         Self::of_stream(seed, u64::from(index))
     }
 
-    /// Random numbers that all outlets share.
-    fn of_province(seed: u64) -> Self {
-        Self::of_stream(seed, u64::MAX)
+    /// Random numbers that the outlets of a city share; streams from the end on, which no
+    /// outlet has.
+    fn of_city(seed: u64, city: usize) -> Self {
+        Self::of_stream(seed, u64::MAX - city as u64)
     }
 
     fn of_stream(seed: u64, stream: u64) -> Self {
@@ -148,6 +150,8 @@ impl Dice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::AsArray;
+    use arrow::datatypes::{Float64Type, TimestampMicrosecondType};
 
     fn request(seed: u64) -> ProvinceRequest {
         let day = 24 * 3_600_000_000;
@@ -192,12 +196,59 @@ mod tests {
 
     #[test]
     fn what_is_not_planted_is_innocent() {
+        let of_its_own = |outlet: &OutletData| {
+            outlet.innocent.iter().filter(|innocent| innocent.twin != innocent::NETWORK_OUTAGE).count()
+        };
+        // Those whose twin is the network alone have nothing else.
+        let (mut planted, mut befallen) = (0, 0);
         for outlet in made(1) {
-            assert_eq!(outlet.truth.len() + outlet.innocent.len(), 1);
+            assert!(outlet.truth.len() + of_its_own(&outlet) <= 1);
+            assert!(!outlet.truth.is_empty() || !outlet.innocent.is_empty());
+            planted += outlet.truth.len();
+            befallen += of_its_own(&outlet);
         }
+        assert_eq!((planted, befallen), (20, 19));
         let clean = ProvinceRequest { planted: false, ..request(1) };
         for outlet in Province::new(&clean).unwrap().outlets().map(Result::unwrap) {
-            assert_eq!((outlet.truth.len(), outlet.innocent.len()), (0, 1));
+            assert!(outlet.truth.is_empty() && !outlet.innocent.is_empty());
+        }
+    }
+
+    /// City, start and end of the outages told for an outlet.
+    fn outages(outlet: &OutletData) -> Vec<(i64, i64)> {
+        let told = outlet.innocent.iter().filter(|innocent| innocent.twin == innocent::NETWORK_OUTAGE);
+        told.map(|innocent| (innocent.started, innocent.ended)).collect()
+    }
+
+    #[test]
+    fn a_network_outage_silences_every_outlet_of_its_city_just_where_it_is_told() {
+        let outlets = made(1);
+        let mut of_city: std::collections::HashMap<usize, Vec<(i64, i64)>> = std::collections::HashMap::new();
+        for (index, outlet) in outlets.iter().enumerate() {
+            let told = outages(outlet);
+            assert!(!told.is_empty());
+            let (_, rows) = outlet.tables.iter().find(|(name, _)| *name == "hourly").unwrap();
+            let ts = rows.column_by_name("ts").unwrap().as_primitive::<TimestampMicrosecondType>();
+            let is_silent = |ts: &i64| told.iter().any(|(start, end)| (start..end).contains(&ts));
+            assert!(!ts.values().iter().any(is_silent), "outlet {index} speaks while the network is down");
+            // Enterprises, of two outlets each, are dealt to six cities.
+            assert_eq!(of_city.entry(index / 2 % 6).or_insert_with(|| told.clone()), &told);
+        }
+        assert!(of_city.len() == 6 && of_city.values().any(|told| *told != of_city[&0]));
+    }
+
+    #[test]
+    fn minutes_are_registered_as_what_they_cover() {
+        let minutes = ProvinceRequest {
+            interval: Interval::Minute,
+            to: request(1).from + 86_400_000_000,
+            ..request(1)
+        };
+        for (request, due) in [(request(1), None), (minutes, Some(60.0))] {
+            let outlet = Province::new(&request).unwrap().outlets().next().unwrap().unwrap();
+            let (_, monitors) = outlet.tables.iter().find(|(name, _)| *name == "monitors").unwrap();
+            let covers = monitors.column_by_name("minute_interval_s").unwrap().as_primitive::<Float64Type>();
+            assert!(covers.iter().all(|covers| covers == due));
         }
     }
 

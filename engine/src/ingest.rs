@@ -12,12 +12,14 @@
 mod columnar;
 mod csv_file;
 pub mod hj212;
+mod labels;
 mod landing;
 pub mod map;
 mod normalise;
+mod rejects;
 mod source;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plume_datasets::schema::{Table, table};
@@ -25,12 +27,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::session::{Session, options};
-use crate::store::Store;
 use crate::store::delta::input_id;
 use crate::{Error, Result};
+use labels::LabelledByEnd;
 use landing::TableLanding;
 use map::Map;
-use normalise::{Normaliser, Reject};
+use normalise::Normaliser;
+use rejects::RejectLanding;
 use source::{RawBatch, SourceRequest};
 
 pub use source::Format;
@@ -103,14 +106,16 @@ pub trait Progress: Send + Sync {
 pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn Progress) -> Result<Report> {
     let mut report = Report::default();
     let mut files = Vec::new();
+    let reading =
+        Reading { session, request, progress, labelled_by_end: LabelledByEnd::read(session).await? };
     for path in &request.paths {
-        let file = read_file(session, request, path, progress).await?;
+        let file = reading.read_file(path).await?;
         report.files += 1;
         if request.strict {
             files.push(file);
             continue;
         }
-        file.commit(session.snapshots().store(), request.table, &mut report).await?;
+        file.commit(request.table, &mut report).await?;
         // The next file's duplicates are told against this one's rows.
         session.snapshots().refresh().await;
     }
@@ -118,7 +123,7 @@ pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn P
         return Err(error);
     }
     for file in files {
-        file.commit(session.snapshots().store(), request.table, &mut report).await?;
+        file.commit(request.table, &mut report).await?;
     }
     session.snapshots().refresh().await;
     Ok(report)
@@ -126,10 +131,10 @@ pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn P
 
 /// The error of a strict ingest in which rows were rejected.
 fn strict_error(files: &[FileLanding]) -> Option<Error> {
-    let first = files.iter().find_map(|file| file.rejects.first())?;
+    let first = files.iter().find_map(|file| file.rejects.first.as_ref())?;
     Some(Error::Strict {
         read: files.iter().flat_map(|file| &file.landings).map(|landing| landing.counts.read).sum(),
-        rejected: files.iter().map(|file| file.rejects.len() as u64).sum(),
+        rejected: files.iter().map(|file| file.rejects.count).sum(),
         first: format!("{}: {}", first.position, first.reason),
     })
 }
@@ -138,14 +143,26 @@ fn strict_error(files: &[FileLanding]) -> Option<Error> {
 struct FileLanding {
     id: String,
     landings: Vec<TableLanding>,
-    rejects: Vec<Reject>,
+    rejects: RejectLanding,
     verdicts: BTreeMap<String, u64>,
 }
 
 impl FileLanding {
+    /// The rows on their way into a table.
+    async fn landing(&mut self, session: &Session, table: &'static Table) -> Result<&mut TableLanding> {
+        let position = match self.landings.iter().position(|landing| landing.table.name == table.name) {
+            Some(position) => position,
+            None => {
+                self.landings.push(TableLanding::new(session, table, &self.id).await?);
+                self.landings.len() - 1
+            }
+        };
+        Ok(&mut self.landings[position])
+    }
+
     /// Commits the rejects, then each table's files.
-    async fn commit(self, store: &Store, asked: &'static Table, report: &mut Report) -> Result<()> {
-        normalise::commit_rejects(store, &self.id, &self.rejects).await?;
+    async fn commit(self, asked: &'static Table, report: &mut Report) -> Result<()> {
+        self.rejects.commit().await?;
         for landing in self.landings {
             let name = landing.table.name;
             let counts = landing.commit(&self.id).await?;
@@ -162,76 +179,74 @@ impl FileLanding {
     }
 }
 
-/// Reads one file and writes its rows, uncommitted.
-async fn read_file(
-    session: &Session,
-    request: &IngestRequest,
-    path: &Path,
-    progress: &dyn Progress,
-) -> Result<FileLanding> {
-    let wrong = |reason: String| Error::Input { path: path.display().to_string(), reason };
-    let bytes = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
-    if path.is_dir() {
-        return Err(wrong("it is a folder; name the files in it".to_owned()));
+/// What the files of an ingest are read with.
+struct Reading<'a> {
+    session: &'a Session,
+    request: &'a IngestRequest,
+    progress: &'a dyn Progress,
+    /// Outlets whose source labels an interval by its end.
+    labelled_by_end: LabelledByEnd,
+}
+
+impl Reading<'_> {
+    /// Reads one file and writes its rows, uncommitted.
+    async fn read_file(&self, path: &Path) -> Result<FileLanding> {
+        let request = self.request;
+        let wrong = |reason: String| Error::Input { path: path.display().to_string(), reason };
+        let bytes = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+        if path.is_dir() {
+            return Err(wrong("it is a folder; name the files in it".to_owned()));
+        }
+        self.progress.file(path, bytes);
+        let id = content_id(path, request).map_err(|error| wrong(error.to_string()))?;
+        let format = match request.format {
+            Some(format) => format,
+            None => Format::of_path(path).ok_or_else(|| {
+                wrong("its ending tells no format; add --format csv, parquet, arrow or hj212".to_owned())
+            })?,
+        };
+        let source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let now = options::now();
+        let (mut batches, reader) = source::read(SourceRequest {
+            path: path.to_owned(),
+            table: request.table,
+            format,
+            map: request.map.clone(),
+            strict: request.strict,
+        });
+        let mut file = FileLanding {
+            rejects: RejectLanding::new(self.session, &id, request.strict).await?,
+            id,
+            landings: Vec::new(),
+            verdicts: BTreeMap::new(),
+        };
+        file.landing(self.session, request.table).await?;
+        while let Some(batch) = batches.recv().await {
+            self.land(&mut file, &batch, &source, now).await?;
+        }
+        reader.await??;
+        for landing in &mut file.landings {
+            landing.finish(self.session).await?;
+        }
+        Ok(file)
     }
-    progress.file(path, bytes);
-    let id = content_id(path, request).map_err(|error| wrong(error.to_string()))?;
-    let format = match request.format {
-        Some(format) => format,
-        None => Format::of_path(path).ok_or_else(|| {
-            wrong("its ending tells no format; add --format csv, parquet, arrow or hj212".to_owned())
-        })?,
-    };
-    let source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let mut file = FileLanding { id, landings: Vec::new(), rejects: Vec::new(), verdicts: BTreeMap::new() };
-    let now = options::now();
-    let labelled_by_end = labelled_by_end(session).await?;
-    let source_request = SourceRequest {
-        path: path.to_owned(),
-        table: request.table,
-        format,
-        map: request.map.clone(),
-        strict: request.strict,
-    };
-    let (mut batches, reader) = source::read(source_request);
-    file.landings.push(TableLanding::new(session, request.table, &file.id).await?);
-    while let Some(batch) = batches.recv().await {
-        progress.read(batch.bytes);
-        batch.warnings.iter().for_each(|warning| progress.warn(warning));
+
+    /// Normalises a batch of a file and lands what is right.
+    async fn land(&self, file: &mut FileLanding, batch: &RawBatch, source: &str, now: i64) -> Result<()> {
+        self.progress.read(batch.bytes);
+        batch.warnings.iter().for_each(|warning| self.progress.warn(warning));
         for (verdict, count) in &batch.verdicts {
             *file.verdicts.entry(verdict.clone()).or_default() += count;
         }
-        let RawBatch { table: name, .. } = &batch;
-        let Some(table) = table(name) else { continue };
-        let normalised =
-            Normaliser { table, map: &request.map, source: &source, now, labelled_by_end: &labelled_by_end }
-                .normalise(&batch)?;
-        let position = match file.landings.iter().position(|landing| landing.table.name == table.name) {
-            Some(position) => position,
-            None => {
-                file.landings.push(TableLanding::new(session, table, &file.id).await?);
-                file.landings.len() - 1
-            }
-        };
-        let landing = &mut file.landings[position];
+        let Some(table) = table(batch.table) else { return Ok(()) };
+        let (map, labelled_by_end) = (&self.request.map, &self.labelled_by_end);
+        let normalised = Normaliser { table, map, source, now, labelled_by_end }.normalise(batch)?;
+        let landing = file.landing(self.session, table).await?;
         landing.counts.read += normalised.read_rows();
         landing.counts.rejected += normalised.rejects.len() as u64;
-        file.rejects.extend(normalised.rejects);
-        landing.push(session, normalised.rows).await?;
+        landing.push(self.session, normalised.rows).await?;
+        file.rejects.push(normalised.rejects).await
     }
-    reader.await??;
-    for landing in &mut file.landings {
-        landing.finish(session).await?;
-    }
-    Ok(file)
-}
-
-/// The outlets whose source labels an interval by its end, as the registry says.
-async fn labelled_by_end(session: &Session) -> Result<HashSet<String>> {
-    use arrow::array::AsArray;
-    let rows = session.sql("SELECT DISTINCT mn FROM outlets WHERE ts_label = 'end'").await?.collect().await?;
-    let texts = rows.iter().flat_map(|batch| batch.column(0).as_string_view().iter().flatten());
-    Ok(texts.map(str::to_owned).collect())
 }
 
 /// The id of an input: what it holds, where it goes and how it is read.

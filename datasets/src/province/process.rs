@@ -43,6 +43,11 @@ impl Process {
         start..(start + len / 3).min(len).max(start + 1)
     }
 
+    /// Sends no row of any signal at some steps.
+    pub(super) fn silence(&mut self, steps: &std::ops::Range<usize>) {
+        self.signals.iter_mut().for_each(|signal| signal.value[steps.clone()].fill(f64::NAN));
+    }
+
     /// Mixes a share of air into the gas at the probe, or of clean water into the
     /// sample: oxygen up, every concentration down by one ratio.
     pub(super) fn mix_in(&mut self, step: usize, share: f64) {

@@ -8,9 +8,9 @@ use arrow::array::{
     TimestampMicrosecondArray, TimestampMicrosecondBuilder,
 };
 
-use super::innocent::{Innocent, befall};
+use super::innocent::{self, Innocent, NETWORK_OUTAGE, RESEMBLES_OUTAGE, befall, network_outages};
 use super::process::{Process, Signal, process, rounded};
-use super::tamper::{Planted, plant};
+use super::tamper::{self, Planted, plant};
 use super::{Dice, Interval, ProvinceError, ProvinceRequest};
 
 /// Everything about one outlet.
@@ -40,61 +40,87 @@ pub(super) fn outlet(request: &ProvinceRequest, index: u32) -> Result<OutletData
     let interval = request.interval.micros();
     let steps = usize::try_from((request.to - request.from) / interval).unwrap_or_default().max(1);
     let mut process = process(&mut dice, is_air, steps, request.interval, request.from.div_euclid(HOUR_US));
-    let time = |step: usize| request.from + step as i64 * interval;
     let (mut truth, mut innocent) = (Vec::new(), Vec::new());
-    let factor = |process: &Process, signal: usize| process.signals[signal].factor;
     // Patterns and twins stand on alternate groups of three stacks and an outfall.
     let (group, place) = (index as usize / 4, index as usize % 4);
     let number = if is_air { group / 2 * 3 + place } else { group / 2 };
     if request.planted && group % 2 == 1 {
-        let plan = plant(&mut dice, &mut process, number);
-        truth.push(Planted {
-            mn: mn.clone(),
-            factor: factor(&process, plan.signal),
-            pattern: plan.family,
-            strength: plan.strength,
-            started: time(plan.steps.start),
-            ended: time(plan.steps.end),
-        });
-    } else {
-        let outages = network_outages(request, steps);
-        let plan = befall(&mut dice, &mut process, number, request.interval, &outages);
-        innocent.push(Innocent {
-            mn: mn.clone(),
-            factor: factor(&process, plan.signal),
-            twin: plan.twin,
-            resembles: plan.resembles,
-            started: time(plan.steps.start),
-            ended: time(plan.steps.end),
-        });
+        let plan = plant(&mut dice, &mut process, number, request.interval);
+        truth.push(planted(request, &mn, &process, &plan));
+    } else if let Some(plan) = befall(&mut dice, &mut process, number, request.interval) {
+        innocent.push(befallen(request, &mn, &process, &plan));
     }
-    let table = match request.interval {
+    for outage in network_outages(request, city_of(index), steps) {
+        // Every signal is silent; the first pollutant stands for all.
+        let plan =
+            innocent::Plan { twin: NETWORK_OUTAGE, resembles: RESEMBLES_OUTAGE, steps: outage, signal: 3 };
+        process.silence(&plan.steps);
+        innocent.push(befallen(request, &mn, &process, &plan));
+    }
+    let tables = tables(request, &mut dice, index, &mn, &process)?;
+    Ok(OutletData { truth, innocent, tables })
+}
+
+/// The line of `truth.csv` about a pattern.
+fn planted(request: &ProvinceRequest, mn: &str, process: &Process, plan: &tamper::Plan) -> Planted {
+    Planted {
+        mn: mn.to_owned(),
+        factor: process.signals[plan.signal].factor,
+        pattern: plan.family,
+        strength: plan.strength,
+        started: time_of(request, plan.steps.start),
+        ended: time_of(request, plan.steps.end),
+    }
+}
+
+/// The line of `innocent.csv` about a twin.
+fn befallen(request: &ProvinceRequest, mn: &str, process: &Process, plan: &innocent::Plan) -> Innocent {
+    Innocent {
+        mn: mn.to_owned(),
+        factor: process.signals[plan.signal].factor,
+        twin: plan.twin,
+        resembles: plan.resembles,
+        started: time_of(request, plan.steps.start),
+        ended: time_of(request, plan.steps.end),
+    }
+}
+
+/// When a step begins.
+fn time_of(request: &ProvinceRequest, step: usize) -> i64 {
+    request.from + step as i64 * request.interval.micros()
+}
+
+/// The rows of an outlet, by table.
+fn tables(
+    request: &ProvinceRequest,
+    dice: &mut Dice,
+    index: u32,
+    mn: &str,
+    process: &Process,
+) -> Result<Vec<(&'static str, RecordBatch)>, ProvinceError> {
+    let measured = match request.interval {
         Interval::Hour => "hourly",
         Interval::Minute => "minute",
     };
+    let is_air = process.oxygen().is_some();
     let mut tables = vec![
-        (table, measurements(request, &mut dice, &mn, &process)?),
-        ("conditions", conditions(request, &mn, &process)?),
-        ("outlets", registered_outlet(request, index, &mn, is_air)?),
-        ("monitors", monitors(request, &mn, &process)?),
+        (measured, measurements(request, dice, mn, process)?),
+        ("conditions", conditions(request, mn, process)?),
+        ("outlets", registered_outlet(request, index, mn, is_air)?),
+        ("monitors", monitors(request, mn, process)?),
     ];
     if index.is_multiple_of(2) {
         tables.push(("enterprises", enterprise(request, index)?));
     }
     if let Some(stop) = &process.stop {
-        tables.push(("stoppages", stoppage(request, &mn, stop)?));
+        tables.push(("stoppages", stoppage(request, mn, stop)?));
     }
-    Ok(OutletData { truth, innocent, tables })
+    Ok(tables)
 }
 
-/// Steps at which the province's network is down: about one day in ten, for some hours of the afternoon.
-fn network_outages(request: &ProvinceRequest, steps: usize) -> Vec<Range<usize>> {
-    let mut dice = Dice::of_province(request.seed);
-    let an_hour = request.interval.steps_an_hour();
-    let days = (0..steps).step_by(24 * an_hour).filter(|_| dice.chance(0.1)).collect::<Vec<_>>();
-    let mut outage = |day: usize| day + (12 + dice.below(4)) * an_hour..day + (17 + dice.below(4)) * an_hour;
-    let clipped = |outage: Range<usize>| outage.start.min(steps)..outage.end.min(steps);
-    days.into_iter().map(|day| clipped(outage(day))).collect()
+/// Where the city of an outlet's enterprise stands among the cities.
+fn city_of(index: u32) -> usize {
+    index as usize / 2 % CITIES.len()
 }
 
 fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {
@@ -152,7 +178,7 @@ impl Packet {
     /// The packet of a step: mostly within 90 seconds, a few late or sent twice.
     fn sent(request: &ProvinceRequest, dice: &mut Dice, step: usize) -> Self {
         let interval = request.interval.micros();
-        let ts = request.from + step as i64 * interval;
+        let ts = time_of(request, step);
         let delay_ms = 2000.0 + 88_000.0 * dice.uniform();
         let late_ms = if dice.chance(0.001) { dice.between(1.0, 48.0) * 3600.0 * 1000.0 } else { 0.0 };
         let received_at = ts + interval + (delay_ms + late_ms) as i64 * 1000;
@@ -307,6 +333,9 @@ fn monitors(request: &ProvinceRequest, mn: &str, process: &Process) -> Result<Re
     let rows = process.signals.len();
     let limits: Vec<Option<f64>> =
         process.limits.iter().map(|limit| (*limit > 0.0).then_some(*limit)).collect();
+    // Without it, a minute row of water stands for ten minutes.
+    let minute_interval_s =
+        (request.interval == Interval::Minute).then_some(request.interval.micros() as f64 / SECOND_US as f64);
     let ranges: Vec<Option<f64>> = limits.iter().map(|limit| limit.map(|limit| limit * 2.5)).collect();
     batch(vec![
         ("mn", texts(vec![mn; rows])),
@@ -315,6 +344,7 @@ fn monitors(request: &ProvinceRequest, mn: &str, process: &Process) -> Result<Re
         ("limit_hour", Arc::new(Float64Array::from(limits))),
         ("range_high", Arc::new(Float64Array::from(ranges))),
         ("state", texts(vec!["dry_standard"; rows])),
+        ("minute_interval_s", Arc::new(Float64Array::from(vec![minute_interval_s; rows]))),
         ("received_at", times(vec![request.from; rows])),
         ("source", texts(vec!["synthetic"; rows])),
     ])
@@ -325,7 +355,7 @@ fn enterprise_id(index: u32) -> String {
 }
 
 fn enterprise(request: &ProvinceRequest, index: u32) -> Result<RecordBatch, ProvinceError> {
-    let city = CITIES[index as usize / 2 % CITIES.len()];
+    let city = CITIES[city_of(index)];
     batch(vec![
         ("enterprise_id", texts([enterprise_id(index).as_str()])),
         ("since", times(vec![request.from])),
@@ -339,7 +369,7 @@ fn enterprise(request: &ProvinceRequest, index: u32) -> Result<RecordBatch, Prov
 }
 
 fn stoppage(request: &ProvinceRequest, mn: &str, stop: &Range<usize>) -> Result<RecordBatch, ProvinceError> {
-    let time = |step: usize| request.from + step as i64 * request.interval.micros();
+    let time = |step: usize| time_of(request, step);
     batch(vec![
         ("mn", texts([mn])),
         ("kind", texts(["production"])),

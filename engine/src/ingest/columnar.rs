@@ -17,8 +17,9 @@ const BATCH_ROWS: usize = 65_536;
 
 /// Reads a Parquet file.
 pub(super) fn read_parquet(request: &SourceRequest, sink: &Sink) -> Result<()> {
-    let file = File::open(&request.path)?;
-    let bytes = file.metadata()?.len();
+    let failed = |error| request.unreadable(&error);
+    let file = File::open(&request.path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)
         .map_err(|error| request.wrong(format!("it is no whole Parquet file ({error}); send it again")))?;
     let names: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
@@ -32,10 +33,11 @@ pub(super) fn read_parquet(request: &SourceRequest, sink: &Sink) -> Result<()> {
 
 /// Reads an Arrow IPC file or stream.
 pub(super) fn read_arrow(request: &SourceRequest, sink: &Sink) -> Result<()> {
-    let mut file = File::open(&request.path)?;
+    let failed = |error| request.unreadable(&error);
+    let mut file = File::open(&request.path).map_err(failed)?;
     let mut magic = [0; 6];
     let is_file = file.read_exact(&mut magic).is_ok() && &magic == b"ARROW1";
-    file.rewind()?;
+    file.rewind().map_err(failed)?;
     let wrong =
         |error: ArrowError| request.wrong(format!("it is no whole Arrow IPC file ({error}); send it again"));
     let names = |schema: &arrow::datatypes::Schema| -> Vec<String> {
@@ -59,13 +61,16 @@ fn give_all(
     bytes_of: impl Fn(u64) -> u64,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
 ) -> Result<()> {
+    let mut rows_before = 0;
     for batch in batches {
         let rows = batch.map_err(|error| {
             request.wrong(format!("it can't be read to its end ({error}); send it again"))
         })?;
+        let count = rows.num_rows() as u64;
         let given = sink.give(RawBatch {
             table: request.table.name,
-            bytes: bytes_of(rows.num_rows() as u64),
+            bytes: bytes_of(count),
+            rows_before,
             rows: Some(rows),
             warnings: std::mem::take(&mut warnings),
             ..RawBatch::default()
@@ -73,6 +78,7 @@ fn give_all(
         if !given {
             break;
         }
+        rows_before += count;
     }
     Ok(())
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 
-use super::normalise::{RAW_LIMIT, Reject, read_time};
+use super::normalise::read_time;
+use super::rejects::{RAW_LIMIT, Reject};
 use super::source::{RawBatch, Sink, SourceRequest};
 use crate::Result;
 use frame::{Found, Framer};
@@ -24,11 +25,12 @@ const BATCH_PACKETS: usize = 2000;
 
 /// Reads a file of packets.
 pub(super) fn read(request: &SourceRequest, sink: &Sink) -> Result<()> {
-    let file = std::fs::File::open(&request.path)?;
+    let failed = |error| request.unreadable(&error);
+    let file = std::fs::File::open(&request.path).map_err(failed)?;
     let mut framer = Framer::new(std::io::BufReader::new(file), request.map.crc_dialect);
     let mut batch = PacketBatch::new(request);
     let mut any_whole = false;
-    while let Some(found) = framer.next_packet()? {
+    while let Some(found) = framer.next_packet().map_err(failed)? {
         any_whole |= found.verdict.is_whole();
         batch.push(&found);
         if batch.packets >= BATCH_PACKETS && !batch.give(sink)? {

@@ -15,6 +15,7 @@ use plume_datasets::schema::{Partitioning, Table};
 use tokio::task::JoinHandle;
 
 use super::Counts;
+use super::normalise::nullable_schema;
 use crate::Result;
 use crate::session::{Session, options};
 use crate::store::delta::{Change, DeltaLog, Landed, LiveFile};
@@ -33,6 +34,11 @@ pub(super) struct TableLanding {
     log: DeltaLog,
     /// Whether the same input landed before; then every good row is a duplicate.
     before: bool,
+    /// When the rows came, where the input doesn't say: one time for all of them, as a row may
+    /// wait for the next chunk.
+    received_at: i64,
+    /// Rows that are sorted at once.
+    chunk_rows: usize,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
     writes: Vec<JoinHandle<Result<Add>>>,
@@ -49,6 +55,8 @@ impl TableLanding {
             counts: Counts::default(),
             log,
             before,
+            received_at: options::now(),
+            chunk_rows: CHUNK_ROWS,
             waiting: Vec::new(),
             waiting_rows: 0,
             writes: Vec::new(),
@@ -66,7 +74,7 @@ impl TableLanding {
             self.waiting_rows += rows.num_rows();
             self.waiting.push(rows);
         }
-        if self.waiting_rows >= CHUNK_ROWS {
+        if self.waiting_rows >= self.chunk_rows {
             self.land_chunk(session, false).await?;
         }
         Ok(())
@@ -105,7 +113,7 @@ impl TableLanding {
         if self.waiting_rows == 0 {
             return Ok(());
         }
-        let received_at = options::now();
+        let received_at = self.received_at;
         let (table, first_row) = (self.table, self.counts.landed + self.counts.duplicate);
         let waiting = std::mem::take(&mut self.waiting);
         self.waiting_rows = 0;
@@ -125,7 +133,7 @@ impl TableLanding {
                 rows = rows.slice(0, start);
             }
         }
-        let keep = self.tell_duplicates(session, &rows, received_at).await?;
+        let keep = self.tell_duplicates(session, &rows).await?;
         let kept = keep.true_count();
         self.counts.duplicate += (rows.num_rows() - kept) as u64;
         self.counts.landed += kept as u64;
@@ -141,12 +149,7 @@ impl TableLanding {
     }
 
     /// Which of sorted rows are new.
-    async fn tell_duplicates(
-        &self,
-        session: &Session,
-        rows: &RecordBatch,
-        received_at: i64,
-    ) -> Result<BooleanArray> {
+    async fn tell_duplicates(&self, session: &Session, rows: &RecordBatch) -> Result<BooleanArray> {
         let within = RowComparison::new(self.table, rows, rows)?;
         let repeats = |row: usize| {
             row > 0
@@ -157,7 +160,7 @@ impl TableLanding {
         let mut keep: Vec<bool> = (0..rows.num_rows()).map(|row| !repeats(row)).collect();
         let overlapping = self.overlapping(session, rows).await?;
         if !overlapping.is_empty() {
-            self.drop_known(session, rows, received_at, overlapping, &mut keep).await?;
+            self.drop_known(session, rows, overlapping, &mut keep).await?;
         }
         Ok(BooleanArray::from(keep))
     }
@@ -186,7 +189,6 @@ impl TableLanding {
         &self,
         session: &Session,
         rows: &RecordBatch,
-        received_at: i64,
         files: Vec<ScanFile>,
         keep: &mut [bool],
     ) -> Result<()> {
@@ -224,7 +226,7 @@ impl TableLanding {
                 }
                 let versions =
                     (start..window.num_rows()).take_while(|known| comparison.key(row, *known).is_eq());
-                let given = received.value(row) != received_at;
+                let given = received.value(row) != self.received_at;
                 let is_known = match given {
                     true => versions.clone().any(|known| {
                         comparison.same_received_at(row, known) && comparison.same_values(row, known)
@@ -267,8 +269,8 @@ fn with_received_at(
     received_at: i64,
     first_row: u64,
 ) -> Result<RecordBatch> {
-    let Some(first) = batches.first() else { return Ok(RecordBatch::new_empty(table.arrow_schema())) };
-    let rows = concat_batches(&first.schema(), batches)?;
+    // Rows that waited for this chunk have their time already, those that came since may lack it.
+    let rows = concat_batches(&nullable_schema(table), batches)?;
     let step = i64::from(table.key.contains(&"received_at"));
     let first_row = i64::try_from(first_row).unwrap_or_default();
     let landed_at = |row: usize| received_at + step * (first_row + row as i64);
@@ -353,4 +355,55 @@ fn key_ranges(
         Some((name, (ts(min(column)?), ts(max(column)?))))
     };
     table.key.iter().filter_map(|name| range(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionLimits;
+    use crate::session::options::PlumeOptions;
+    use crate::store::{Store, table_named};
+    use arrow::array::{Float64Array, StringViewArray, new_null_array};
+
+    /// Rows of outlets, an hour each, without a time of arrival.
+    fn hours(outlets: &[&str]) -> RecordBatch {
+        let table = table_named("hourly").unwrap();
+        let schema = table.arrow_schema();
+        let rows = outlets.len();
+        let columns = schema.fields().iter().map(|field| -> ArrayRef {
+            match field.name().as_str() {
+                "mn" => Arc::new(StringViewArray::from(outlets.to_vec())),
+                "factor" => Arc::new(StringViewArray::from(vec!["a21026"; rows])),
+                "ts" => Arc::new(TimestampMicrosecondArray::from_iter_values(
+                    (0..rows as i64).map(|hour| hour * 3_600_000_000),
+                )),
+                "value" => Arc::new(Float64Array::from(vec![1.0; rows])),
+                "source" => Arc::new(StringViewArray::from(vec!["s"; rows])),
+                _ => new_null_array(field.data_type(), rows),
+            }
+        });
+        RecordBatch::try_new(nullable_schema(table), columns.collect()).unwrap()
+    }
+
+    /// The last outlet of a sorted chunk waits for the next, and is as new as the others then.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn rows_that_wait_for_the_next_chunk_are_told_from_known_ones_like_others() {
+        let store = Store::at("memory://").unwrap();
+        let session = Session::new(store, PlumeOptions::default(), &SessionLimits::default()).await.unwrap();
+        let table = table_named("hourly").unwrap();
+        let (first, then) = (hours(&["A", "A", "B", "B"]), hours(&["C", "C", "C", "C"]));
+        for (id, landed, duplicate) in [("one", 8, 0), ("two", 0, 8)] {
+            let mut landing = TableLanding::new(&session, table, id).await.unwrap();
+            landing.chunk_rows = 4;
+            landing.push(&session, vec![first.clone()]).await.unwrap();
+            assert_eq!(landing.waiting_rows, 2);
+            // The clock goes on between chunks.
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            landing.push(&session, vec![then.clone()]).await.unwrap();
+            landing.finish(&session).await.unwrap();
+            let counts = landing.commit(id).await.unwrap();
+            assert_eq!((counts.landed, counts.duplicate), (landed, duplicate), "{id}");
+            session.snapshots().refresh().await;
+        }
+    }
 }

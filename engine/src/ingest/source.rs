@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::map::Map;
-use super::normalise::Reject;
+use super::rejects::Reject;
 use super::{columnar, csv_file, hj212};
 use crate::{Error, Result};
 
@@ -59,6 +59,11 @@ impl SourceRequest {
         Error::Input { path: self.path.display().to_string(), reason: reason.into() }
     }
 
+    /// The error of this file where it can't be read any further.
+    pub(super) fn unreadable(&self, error: &std::io::Error) -> Error {
+        self.wrong(format!("it can't be read ({error}); see that it is there whole and may be read"))
+    }
+
     /// Checks the file's columns against the table: key columns and `value` must
     /// be there; the others are warned of, or an error under `--strict`.
     pub(super) fn check_columns(&self, names: &[String]) -> Result<Vec<String>> {
@@ -95,8 +100,10 @@ pub(super) struct RawBatch {
     pub(super) table: &'static str,
     /// The columns, as the file has them.
     pub(super) rows: Option<RecordBatch>,
-    /// Where each row stands: line, row or byte offset.
+    /// Where each row stands, line or byte offset; empty where its number tells.
     pub(super) positions: Vec<String>,
+    /// Rows of the file before these.
+    pub(super) rows_before: u64,
     /// The raw text of each row; empty where the columns tell it.
     pub(super) raw: Vec<String>,
     /// Rows that couldn't be read at all.
@@ -107,6 +114,14 @@ pub(super) struct RawBatch {
     pub(super) warnings: Vec<String>,
     /// Packets by verdict.
     pub(super) verdicts: BTreeMap<String, u64>,
+}
+
+impl RawBatch {
+    /// Where a row stands in the file.
+    pub(super) fn position(&self, row: usize, source: &str) -> String {
+        let number = || format!("{source}:row {}", self.rows_before + row as u64 + 1);
+        self.positions.get(row).cloned().unwrap_or_else(number)
+    }
 }
 
 /// Where a source gives its batches.

@@ -26,7 +26,7 @@ use super::writer::{Effort, EncodedFile, FileEncoder, put_file};
 use crate::{Error, Result};
 
 /// Rows of a compacted file at most, about: it ends with an outlet.
-const FILE_ROWS: usize = 4 << 20;
+pub const FILE_ROWS: usize = 4 << 20;
 /// Batches that may wait for a file's encoder.
 const WAITING_BATCHES: usize = 16;
 /// How often a partition is tried when others commit in between.
@@ -54,11 +54,21 @@ impl Compacted {
     }
 }
 
-/// Compacts every partition of every table that has landings or many small files,
-/// and tells `progress` the table and partition.
+/// Compacts every partition of every table that has landings, and tells `progress`
+/// the table and partition.
 pub async fn compact(
     store: &Store,
     session: &SessionContext,
+    progress: &dyn Fn(&str, &str),
+) -> Result<Compacted> {
+    compact_to(store, session, FILE_ROWS, progress).await
+}
+
+/// Like [`compact`], into files of about `file_rows` rows at most.
+pub async fn compact_to(
+    store: &Store,
+    session: &SessionContext,
+    file_rows: usize,
     progress: &dyn Fn(&str, &str),
 ) -> Result<Compacted> {
     let mut total = Compacted::default();
@@ -71,24 +81,24 @@ pub async fn compact(
         for (partition, files) in partitions {
             if needs_compaction(&files) {
                 progress(table.name, &partition);
-                total.add(compact_partition(store, session, &log, &partition).await?);
+                total.add(compact_partition(store, session, &log, &partition, file_rows).await?);
             }
         }
     }
     Ok(total)
 }
 
-/// Whether files are landings, or many and small.
+/// Whether something landed in a partition since it was last compacted. A compaction takes
+/// all its files, so where none is a landing they are what one compaction left, and a second
+/// would only write them again: fewer rows than were merged, where versions were superseded.
 fn needs_compaction(files: &[LiveFile]) -> bool {
-    let rows: u64 = files.iter().map(|file| file.rows).sum();
-    let needed = files_for(usize::try_from(rows).unwrap_or(usize::MAX));
-    files.len() > needed + needed / 4 || !files.iter().all(LiveFile::is_compacted)
+    !files.iter().all(LiveFile::is_compacted)
 }
 
 /// How many files hold so many rows: a power of two, so that files of one size
 /// deal out evenly among threads.
-fn files_for(rows: usize) -> usize {
-    rows.div_ceil(FILE_ROWS).next_power_of_two()
+fn files_for(rows: usize, file_rows: usize) -> usize {
+    rows.div_ceil(file_rows.max(1)).next_power_of_two()
 }
 
 /// Compacts one partition; tries again when others commit in between.
@@ -97,6 +107,7 @@ async fn compact_partition(
     session: &SessionContext,
     log: &DeltaLog,
     partition: &str,
+    file_rows: usize,
 ) -> Result<Compacted> {
     for _ in 0..ATTEMPTS {
         let snapshot = log.snapshot().await?;
@@ -105,7 +116,7 @@ async fn compact_partition(
         if !needs_compaction(&files) {
             return Ok(Compacted::default());
         }
-        let merged = merge(store, session, log, &files).await?;
+        let merged = merge(store, session, log, &files, file_rows).await?;
         if let Some(compacted) = commit(store, log, &snapshot, files, merged).await? {
             return Ok(compacted);
         }
@@ -128,11 +139,12 @@ async fn merge(
     session: &SessionContext,
     log: &DeltaLog,
     files: &[LiveFile],
+    file_rows: usize,
 ) -> Result<Merged> {
     let table = log.table();
     let rows: u64 = files.iter().map(|file| file.rows).sum();
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-    let rows_per_file = rows.div_ceil(files_for(rows));
+    let rows_per_file = rows.div_ceil(files_for(rows, file_rows));
     let all: Vec<usize> = (0..table.arrow_schema().fields().len()).collect();
     let files = scan_files(store, log, files)?;
     let request = ScanRequest {
@@ -226,23 +238,25 @@ impl FileCutter {
         Self { log, rows_per_file, open: None, rows: 0, adds: Vec::new() }
     }
 
-    async fn push(&mut self, rows: RecordBatch) -> Result<()> {
-        if rows.num_rows() == 0 {
-            return Ok(());
-        }
+    /// Puts rows where they belong: a file that is full ends with its last outlet.
+    async fn push(&mut self, mut rows: RecordBatch) -> Result<()> {
         self.rows += rows.num_rows() as u64;
-        let cut = match &self.open {
-            Some(file) if file.rows >= self.rows_per_file => {
-                first_of_next_outlet(self.log.table(), &file.last, &rows)?
-            }
-            _ => None,
-        };
-        let Some(cut) = cut else { return self.append(rows).await };
-        if cut > 0 {
-            self.append(rows.slice(0, cut)).await?;
+        while rows.num_rows() > 0 {
+            let room = self.rows_per_file.saturating_sub(self.open.as_ref().map_or(0, |file| file.rows));
+            let taken = match &self.open {
+                Some(file) if room == 0 => match first_of_next_outlet(self.log.table(), &file.last, &rows)? {
+                    Some(0) => {
+                        self.close().await?;
+                        continue;
+                    }
+                    cut => cut.unwrap_or(rows.num_rows()),
+                },
+                _ => rows.num_rows().min(room.max(1)),
+            };
+            self.append(rows.slice(0, taken)).await?;
+            rows = rows.slice(taken, rows.num_rows() - taken);
         }
-        self.close().await?;
-        self.append(rows.slice(cut, rows.num_rows() - cut)).await
+        Ok(())
     }
 
     /// Appends rows to the open file, or to a new one.

@@ -59,6 +59,15 @@ pub struct ScanRequest<'a> {
     pub as_of: Option<i64>,
 }
 
+impl ScanRequest<'_> {
+    /// The first key column's least value in a partition, and the least behind it; `None` where
+    /// nothing bounds it.
+    pub(super) fn bounds(&self, partition: usize) -> (Option<&str>, Option<&str>) {
+        let lower = partition.checked_sub(1).and_then(|before| self.split_points.get(before));
+        (lower.map(String::as_str), self.split_points.get(partition).map(String::as_str))
+    }
+}
+
 /// Files with where they are read from.
 #[derive(Debug, Clone)]
 pub struct ScanFile {
@@ -174,70 +183,97 @@ fn layer_plan(
     layer: &[ScanFile],
     projection: &[usize],
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let table = request.table;
-    let schema = table.arrow_schema();
-    let first_key = table.key.first().copied().unwrap_or_default();
-    let partitions = request.split_points.len() + 1;
+    let schema = request.table.arrow_schema();
+    let first_key = request.table.key.first().copied().unwrap_or_default();
+    let (groups, shared) = groups(request, layer, &schema);
+    // What cuts a shared file at the split points is its key, asked for or not.
+    let key = schema.index_of(first_key)?;
+    let lacks_key = shared && !projection.contains(&key);
+    let read = projection.iter().copied().chain(lacks_key.then_some(key)).collect();
+    let plan = read_groups(request, &schema, groups, read)?;
+    if !shared {
+        return Ok(plan);
+    }
+    let cut = Arc::new(KeyRangeExec::new(plan, first_key, request.split_points.to_vec()));
+    if lacks_key { project(&schema, projection, cut) } else { Ok(cut) }
+}
+
+/// The files of a layer by partition, and whether a split point goes through one of them.
+fn groups(request: &ScanRequest<'_>, layer: &[ScanFile], schema: &SchemaRef) -> (Vec<FileGroup>, bool) {
+    let first_key = request.table.key.first().copied().unwrap_or_default();
     let mut shared = false;
-    let mut groups = Vec::with_capacity(partitions);
-    for partition in 0..partitions {
-        let lower = partition.checked_sub(1).and_then(|before| request.split_points.get(before));
-        let upper = request.split_points.get(partition);
+    let groups = (0..=request.split_points.len()).map(|partition| {
+        let (lower, upper) = request.bounds(partition);
         let mut group = Vec::new();
         for file in layer {
-            let range = file.file.text_range(first_key);
-            let (below, above) = match range {
-                Some((least, greatest)) => {
-                    if lower.is_some_and(|lower| greatest < lower.as_str())
-                        || upper.is_some_and(|upper| least >= upper.as_str())
-                    {
-                        continue;
-                    }
-                    (
-                        lower.is_some_and(|lower| least < lower.as_str()),
-                        upper.is_some_and(|upper| greatest >= upper.as_str()),
-                    )
-                }
-                None => (lower.is_some(), upper.is_some()),
-            };
-            shared |= below || above;
-            group.push(partitioned_file(file, &schema));
+            let Some(reaches) = reaches(file.file.text_range(first_key), lower, upper) else { continue };
+            shared |= reaches == Reach::Beyond;
+            group.push(partitioned_file(file, schema));
         }
-        groups.push(FileGroup::new(group));
+        FileGroup::new(group)
+    });
+    (groups.collect(), shared)
+}
+
+/// How far the keys of a file reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// All lie in the partition.
+    Within,
+    /// Some may lie beside it.
+    Beyond,
+}
+
+/// How far keys of a range, known or not, reach from `lower` on, below `upper`; `None` where
+/// none of them lies there.
+fn reaches(range: Option<(&str, &str)>, lower: Option<&str>, upper: Option<&str>) -> Option<Reach> {
+    let Some((least, greatest)) = range else {
+        return Some(if lower.or(upper).is_some() { Reach::Beyond } else { Reach::Within });
+    };
+    if lower.is_some_and(|lower| greatest < lower) || upper.is_some_and(|upper| least >= upper) {
+        return None;
     }
+    let beyond = lower.is_some_and(|lower| least < lower) || upper.is_some_and(|upper| greatest >= upper);
+    Some(if beyond { Reach::Beyond } else { Reach::Within })
+}
+
+/// A plan that reads columns of grouped files, with their order and partitioning.
+fn read_groups(
+    request: &ScanRequest<'_>,
+    schema: &SchemaRef,
+    groups: Vec<FileGroup>,
+    columns: Vec<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let mut options = TableParquetOptions::default();
     options.global.pushdown_filters = true;
-    let mut source = ParquetSource::new(TableSchema::builder(Arc::clone(&schema)).build())
+    let mut source = ParquetSource::new(TableSchema::builder(Arc::clone(schema)).build())
         .with_table_parquet_options(options);
     if let Some(filter) = &request.key_filter {
         source = source.with_predicate(Arc::clone(filter));
     }
     let mut config = FileScanConfigBuilder::new(request.store.clone(), Arc::new(source))
         .with_file_groups(groups)
-        .with_statistics(Statistics::new_unknown(&schema));
-    if let Some(ordering) = key_ordering(table, &schema) {
+        .with_statistics(Statistics::new_unknown(schema));
+    if let Some(ordering) = key_ordering(request.table, schema) {
         config = config
             .with_output_partitioning(range_partitioning(&ordering, request.split_points)?)
             .with_output_ordering(vec![ordering]);
     }
-    // What cuts a shared file at the split points is its key, asked for or not.
-    let key = schema.index_of(first_key)?;
-    let lacks_key = shared && !projection.contains(&key);
-    let read = projection.iter().copied().chain(lacks_key.then_some(key)).collect();
-    let plan = DataSourceExec::from_data_source(config.with_projection_indices(Some(read))?.build());
-    if !shared {
-        return Ok(plan);
-    }
-    let cut = Arc::new(KeyRangeExec::new(plan, first_key, request.split_points.to_vec()));
-    if !lacks_key {
-        return Ok(cut);
-    }
+    Ok(DataSourceExec::from_data_source(config.with_projection_indices(Some(columns))?.build()))
+}
+
+/// The columns that were asked for, which come first in a plan.
+fn project(
+    schema: &SchemaRef,
+    projection: &[usize],
+    plan: Arc<dyn ExecutionPlan>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let column = |(at, index): (usize, &usize)| {
         let name = schema.field(*index).name().clone();
         (Arc::new(Column::new(&name, at)) as Arc<dyn PhysicalExpr>, name)
     };
     let asked: Vec<_> = projection.iter().enumerate().map(column).collect();
-    Ok(Arc::new(ProjectionExec::try_new(asked, cut)?))
+    Ok(Arc::new(ProjectionExec::try_new(asked, plan)?))
 }
 
 /// The range partitioning that split points of the first ordering column make.

@@ -93,29 +93,45 @@ pub fn series_plan(
     let wanted = files.iter().map(|file| filter.wanted(request, &file.index));
     let wanted = wanted.collect::<Result<Vec<_>>>()?;
     let schema = with_dictionaries(&request.table.arrow_schema());
-    let mut groups = Vec::new();
-    let mut series = Vec::new();
-    for partition in 0..=request.split_points.len() {
-        let lower = partition.checked_sub(1).and_then(|before| request.split_points.get(before));
-        let upper = request.split_points.get(partition);
-        let (mut group, mut kept) = (Vec::new(), Vec::new());
-        for (SeriesFile { file, index }, wanted) in files.iter().zip(&wanted) {
-            let before = kept.len();
-            let is_here = |series: &SeriesRows| {
-                lower.is_none_or(|lower| *series.mn >= **lower)
-                    && upper.is_none_or(|upper| *series.mn < **upper)
-            };
-            let selection = select(index, wanted, is_here, &mut kept);
-            if kept.len() > before {
-                group.push(partitioned_file(file, &schema, selection));
-            }
-        }
-        groups.push(FileGroup::new(group));
-        series.push(kept.into());
-    }
-    let partitions = groups.len();
+    let partitions = (0..=request.split_points.len())
+        .map(|partition| partition_of_series(files, &wanted, &schema, request.bounds(partition)));
+    let (groups, series): (Vec<_>, Vec<_>) = partitions.unzip();
     let columns = request.projection.iter().copied();
     let columns = columns.filter(|column| !keys.contains(&schema.field(*column).name().as_str())).collect();
+    let rows = read_selected(request, reader, schema, groups, columns)?;
+    Ok(Arc::new(SeriesExec::new(rows, keys, series)))
+}
+
+/// The files of one partition, of whose rows those of wanted series are selected, and these series.
+fn partition_of_series(
+    files: &[SeriesFile],
+    wanted: &[Vec<bool>],
+    schema: &SchemaRef,
+    (lower, upper): (Option<&str>, Option<&str>),
+) -> (FileGroup, Arc<[SeriesRows]>) {
+    let is_here = |series: &SeriesRows| {
+        lower.is_none_or(|lower| &*series.mn >= lower) && upper.is_none_or(|upper| &*series.mn < upper)
+    };
+    let (mut group, mut kept) = (Vec::new(), Vec::new());
+    for (SeriesFile { file, index }, wanted) in files.iter().zip(wanted) {
+        let before = kept.len();
+        let selection = select(index, wanted, is_here, &mut kept);
+        if kept.len() > before {
+            group.push(partitioned_file(file, schema, selection));
+        }
+    }
+    (FileGroup::new(group), kept.into())
+}
+
+/// A plan that reads columns of the selected rows, a group of files a partition.
+fn read_selected(
+    request: &ScanRequest<'_>,
+    reader: Arc<dyn ParquetFileReaderFactory>,
+    schema: SchemaRef,
+    groups: Vec<FileGroup>,
+    columns: Vec<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let partitions = groups.len();
     let source =
         ParquetSource::new(TableSchema::builder(schema).build()).with_parquet_file_reader_factory(reader);
     let config = FileScanConfigBuilder::new(request.store.clone(), Arc::new(source))
@@ -124,8 +140,7 @@ pub fn series_plan(
         .with_preserve_order(true)
         .with_output_partitioning(Some(Partitioning::UnknownPartitioning(partitions)))
         .with_projection_indices(Some(columns))?;
-    let rows = DataSourceExec::from_data_source(config.build());
-    Ok(Arc::new(SeriesExec::new(rows, keys, series)))
+    Ok(DataSourceExec::from_data_source(config.build()))
 }
 
 /// The rows of the series that are wanted here, which are appended to `kept`.

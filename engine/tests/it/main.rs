@@ -6,6 +6,7 @@ mod dice;
 mod dictionary;
 mod frame_model;
 mod fuzz;
+mod ingest;
 mod plans;
 mod slt;
 mod store;

@@ -71,6 +71,37 @@ async fn compaction_changes_no_answer_and_keeps_the_past() {
     assert_eq!(checked.problems, Vec::<String>::new());
 }
 
+/// More rows than a file holds, fewer once the versions are told apart: what is left would fit
+/// into fewer files than it was written to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_compaction_does_nothing_until_something_lands() {
+    let folder = tempdir().unwrap();
+    let session = session("memory://").await;
+    let row = |outlet: u32, value: u32| {
+        format!("A{outlet:02},a21026,2026-01-01 08:00:00,{value},N,2026-01-01 09:{value:02}:00\n")
+    };
+    let first: String = (0..40).map(|outlet| row(outlet, 1)).collect();
+    let corrected: String = (0..2).map(|outlet| row(outlet, 2)).collect();
+    land_csv(&session, folder.path(), "a.csv", "hourly", &format!("{HEADER}{first}")).await;
+    land_csv(&session, folder.path(), "b.csv", "hourly", &format!("{HEADER}{corrected}")).await;
+    let store = session.snapshots().store();
+    let compacted = async || compact::compact_to(store, session.context(), 10, &|_, _| {}).await.unwrap();
+    let done = compacted().await;
+    assert_eq!((done.files_before, done.rows, done.superseded), (2, 40, 2));
+    // Forty-two rows are due eight files; the forty that are left would be due four.
+    assert_eq!(done.files_after, 7);
+    let again = compacted().await;
+    assert_eq!((again.files_before, again.files_after, again.rows), (0, 0, 0));
+    land_csv(&session, folder.path(), "c.csv", "hourly", &format!("{HEADER}{}", row(7, 3))).await;
+    let third = compacted().await;
+    assert_eq!((third.files_before, third.rows, third.superseded), (8, 40, 1));
+    assert_eq!(compacted().await.files_before, 0);
+    let checked = upkeep::check(store, &|_| {}).await.unwrap();
+    assert_eq!(checked.problems, Vec::<String>::new());
+    session.snapshots().refresh().await;
+    assert_eq!(csv_of(&session, "SELECT count(*), sum(value) FROM hourly").await, "40,44.0\n");
+}
+
 /// The file of April starts at outlet B, amid the file of March: two threads cut it there,
 /// whether the question names the outlet or not.
 #[tokio::test(flavor = "multi_thread")]
