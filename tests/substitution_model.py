@@ -1,4 +1,4 @@
-"""A slow, independent model of emission totals with substitution, from CONTRACT §5 and ST 3.3, 3.4.
+"""A slow, independent model of totals with substitution, from CONTRACT §5 and ST 3.3, 3.4.
 
 Hours, stops and due hours come from model.py. Where the two documents leave a choice open the
 comment names the line of the list of choices (model-ambiguities.md) as [n].
@@ -593,7 +593,8 @@ def hour_rows(tables, hours=None, water_method="hj356"):
     """Every due hour of every series with a mass, over all the store's time."""
     hours = hours or hours_of(tables)
     bands = captures(hours.mass)
-    of_series = {key: rows.set_index("quarter")[["passed", "ninety", "capture_rate"]].to_dict("index")
+    wanted = ["passed", "ninety", "capture_rate"]
+    of_series = {key: rows.set_index("quarter")[wanted].to_dict("index")
                  for key, rows in bands.groupby(["mn", "factor"])}
     parts = []
     for key, rows in hours.mass.groupby(["mn", "factor"], sort=True):

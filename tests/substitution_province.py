@@ -75,6 +75,8 @@ def stack(hand, mn, case, level, registered_since):
     share = LEVELS[level]
     more = [f for f in AIR if f != "a21026" and rng.random() < 0.45]
     factors = ["a21026"] + (more if case != "plain" else ["a21002"])
+    if case in ("auto", "no_checks") and "a34013" not in factors:
+        factors.append("a34013")
     o2 = np.round(rng.normal(7, 0.5, N), 3)
     flow = np.round(np.maximum(rng.normal(40, 4, N), 1), 4)
     if case == "no_wind":
@@ -126,7 +128,7 @@ def stack(hand, mn, case, level, registered_since):
     for k, factor in enumerate(factors):
         mean, top = AIR[factor]
         spread = 0.08
-        if factor == "a34013" and rng.random() < 0.4:
+        if factor == "a34013" and (case in ("auto", "no_checks") or rng.random() < 0.4):
             spread = 0.6             # some of it negative
         value = walk(rng, mean, spread)
         flag, there = np.full(N, "N", dtype=object), np.ones(N, dtype=bool)
@@ -269,7 +271,7 @@ def sewer(hand, mn, case, level, registered_since):
     for k, factor in enumerate(factors):
         mean, top = WATER[factor]
         value = walk(rng, mean, 0.08)
-        if k == 1 and rng.random() < 0.3:
+        if k == 1 and (case == "night" or rng.random() < 0.3):
             value = np.round(rng.normal(0.05, 0.08, N), 4)      # about nothing, often negative
         flag, there = np.full(N, "N", dtype=object), np.ones(N, dtype=bool)
         limit = float(np.round(mean / share, 4))

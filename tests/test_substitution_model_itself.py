@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import substitution_model as sub
+import substitution_province
 import tax_model as tax
 
 T = pd.Timestamp
@@ -212,6 +213,58 @@ def test_drift_is_judged_by_the_limits_where_passed_is_null():
                                                                    "w01018")
 
 
+def test_gas_the_flows_failed_check_counts_for_its_pollutants():
+    # velocity zero passed January 5 00:00, failed 5 20:00, passed 6 00:00: 24 h (hours 96..119) of
+    # 1000; SO2 itself is judged good. Values rise: the 96th hour is the greatest before.
+    rows = [("2026-01-05", "velocity_zero", True), ("2026-01-05 20:00", "velocity_zero", False),
+            ("2026-01-06", "velocity_zero", True)]
+    tables = {"hourly": stack([float(i + 1) for i in range(1000)], "N"),
+              "qc_results": checks(*rows, factor="a00000")}
+    got = by_hour(tables)
+    filled = got[got["method"] == "max_180h"]
+    assert len(filled) == 24 and (filled["anchor"] == T("2026-01-05")).all()
+    assert filled["substituted_kg"].to_numpy() == pytest.approx(96 * 0.036)
+    assert filled["volume_m3"].isna().all()
+
+
+def test_gas_one_gap_may_need_both_tables():
+    # lost from January 10 00:00 (hour 216) for 10 h; the span passed January 8 00:00 (hour 168)
+    # fails January 10 10:00 and passes January 10 12:00, so that from hour 168 to 228 all is out of
+    # control: gap of 60 h, all of table 5, whatever the flags of 10 of them say.
+    rows = [("2026-01-08", "zero", True), ("2026-01-08", "span", True),
+            ("2026-01-10 10:00", "span", False), ("2026-01-10 12:00", "span", True)]
+    flags = ["N"] * 216 + ["D"] * 10 + ["N"] * 774
+    tables = {"hourly": stack([float(i + 1) for i in range(1000)], flags)}
+    monitors = pd.DataFrame([dict(mn=MN, factor="a21026", since=pd.NaT, method="direct")])
+    got = by_hour({**tables, "qc_results": checks(*rows), "monitors": monitors})
+    # zero is overdue 15 d after January 8: from January 23 00:00 (hour 528), to the end: 472 h, so
+    # capture is (1000 - 60 - 472) / 1000 = 0.468, and nothing is substituted
+    assert not got["usable"].any() and got["capture_rate"].iat[0] == 0.468
+    # a renewed zero on January 20 keeps it in control to February 4 (hour 816): 184 h overdue;
+    # a span of January 25 likewise: capture 0.756 -> 2160 of both anchors
+    rows += [("2026-01-20", "zero", True), ("2026-01-20", "span", True)]
+    got = by_hour({**tables, "qc_results": checks(*rows), "monitors": monitors})
+    assert got["capture_rate"].iat[0] == 0.756
+    filled = got[got["method"] == "max_2160h"]
+    assert list(filled["anchor"].unique()) == [T("2026-01-08"), T("2026-01-20")]
+    assert list(filled["gap_hours"].unique()) == [60, 184]
+    # a fault that lasts into an overdue time: first table 6, then table 5. Lost hours 518..537,
+    # overdue 528..539 (January 23 00:00 to 12:00): a gap of 22 h; overdue again from February 7
+    # 12:00 (hour 900): capture (1000 - 22 - 100) / 1000 = 0.878
+    late = [("2026-01-08", "zero", True), ("2026-01-08", "span", True),
+            ("2026-01-23 12:00", "zero", True), ("2026-01-23 12:00", "span", True)]
+    flags = ["N"] * 518 + ["D"] * 20 + ["N"] * 462
+    got = by_hour({"hourly": stack([float(i + 1) for i in range(1000)], flags),
+                   "qc_results": checks(*late), "monitors": monitors})
+    gap = got[got["gap_hours"] == 22]                  # January 22 14:00 to 23 12:00
+    assert len(gap) == 22 and (gap["method"] == "max_2160h").all()
+    assert got["capture_rate"].iat[0] == 0.878
+    assert gap["substituted_kg"].iloc[:10].to_numpy() == pytest.approx(518 * 0.036)
+    assert gap["substituted_kg"].iloc[10:].to_numpy() == pytest.approx(168 * 0.036)
+    assert (gap["anchor"].iloc[:10] == T("2026-01-22 14:00")).all()
+    assert (gap["anchor"].iloc[10:] == T("2026-01-08")).all()
+
+
 def test_gas_reference_samples_come_first():
     # 200 h of 1 mg/m³, 30 h lost on January 9 08:00 .. 10 14:00; on the 9th two samples of 5 and 7
     # mg/m³: its 16 h have 6 × 0.036 = 0.216 kg; the 14 h of the 10th the maximum 0.036.
@@ -277,7 +330,8 @@ def test_water_an_invalid_day_takes_the_greatest_of_30_daily_masses_by_flow():
     assert last["substituted_kg"].iloc[12:].to_numpy() == pytest.approx(0.48)
     assert (last["pool_from"] == T("2026-01-03")).all()
     assert (last["pool_to"] == T("2026-02-01")).all()
-    assert (last["source_ts"] == T("2026-01-03")).all() and (last["anchor"] == T("2026-02-02")).all()
+    assert (last["source_ts"] == T("2026-01-03")).all()
+    assert (last["anchor"] == T("2026-02-02")).all()
     assert (last["gap_hours"] == 24).all()
     # capture: 785 of 792 hours have a usable pair
     assert last["capture_rate"].iat[0] == 785 / 792
@@ -333,6 +387,31 @@ def test_water_a_failed_check_reaches_back_to_the_last_pass_and_on_to_the_next()
     assert (filled["source_ts"] == T("2026-01-02")).all()
     assert filled["mass_kg"].sum() == pytest.approx(3 * 20 * 864 / 1000)
     assert (got[got["method"] == "day_mean"].index.floor("D").day == 6).all()
+
+
+def test_water_a_lost_day_looks_back_from_the_last_check_before_it():
+    # passed checks on January 3 06:00 and 6 06:00 (a comparison); day 5 is lost: the last pass
+    # before it is January 3, so its pool is days 1 and 2 (20 and 10 mg/L), not day 4 of 30 mg/L
+    rows = [("2026-01-03 06:00", "standard_check", True), ("2026-01-06 06:00", "comparison", True)]
+    days = [([20.0] * 24, ["N"] * 24), GOOD, GOOD, ([30.0] * 24, ["N"] * 24),
+            ([0.0] * 24, ["B"] * 24), GOOD]
+    got = by_hour({"hourly": sewer(days), "qc_results": checks(*rows, factor="w01018")})
+    filled = got[got["method"] == "max_30d"]
+    assert len(filled) == 24 and (filled["anchor"] == T("2026-01-03 06:00")).all()
+    assert (filled["pool_to"] == T("2026-01-02")).all()
+    assert filled["mass_kg"].sum() == pytest.approx(20 * 864 / 1000)
+
+
+def test_water_an_hour_without_flow_on_a_valid_day_is_unresolved():
+    rows = sewer([GOOD])
+    rows = rows[~(rows["factor"].eq("w00000") & (rows["ts"] == T("2026-01-01 05:00")))]
+    got = by_hour({"hourly": rows})
+    assert got["method"].iat[5] == "unresolved" and got["missing_hours"].sum() == 1
+
+
+def test_water_an_invalid_day_with_nothing_before_keeps_what_was_measured():
+    got = by_hour({"hourly": sewer([([10.0] * 24, ["N"] * 17 + ["D"] * 7), GOOD])})
+    assert list(got["method"].iloc[:24]) == ["measured"] * 17 + ["unresolved"] * 7
 
 
 def test_water_legacy_takes_the_mean_of_the_equally_long_time_before():
@@ -453,3 +532,48 @@ def test_tax_water_is_judged_by_valid_days():
 def test_tax_of_an_unusable_month_is_unknown_not_zero():
     row = declared(months(("A", "a21026", np.nan))).loc[("A", "a21026")]
     assert row["tax_cny"] is None and not row["taxable"] and np.isnan(row["equivalents"])
+
+
+# ---------------------------------------------------------------- the random province
+
+
+def test_the_province_has_every_case():
+    tables = substitution_province.tables(15)
+    hours = sub.hours_of(tables)
+    rows = sub.hour_rows(tables, hours)
+    gas = rows[rows["factor"].str.startswith("a")]
+    water = rows[rows["factor"].str.startswith("w")]
+    assert set(gas["method"].dropna()) == {"measured", "stopped", "manual", "unresolved",
+                                           "max_180h", "max_720h", "max_2160h"}
+    assert set(water["method"].dropna()) == {"measured", "stopped", "manual", "unresolved",
+                                             "day_mean", "max_30d"}
+    filled = gas[gas["method"].str.startswith("max_", na=False)]
+    assert (filled["anchor"] == filled["gap_start"]).any(), "table 6"
+    assert (filled["anchor"] != filled["gap_start"]).any(), "table 5"
+    assert (filled["pool_from"] < T("2026-01-01"))[filled["period"] >= T("2026-01-01")].any()
+    asked = filled["method"].str.extract(r"(\d+)")[0].astype(int)
+    assert (filled["pool_hours"] < asked).any(), "fewer than asked"
+    lengths = set(gas["gap_hours"].dropna().astype(int))
+    assert {1, 24, 25} <= lengths and max(lengths) >= 960
+    crossing = gas[gas["gap_start"] < T("2026-01-01")]
+    assert (crossing["period"] >= T("2026-01-01")).any()
+    for medium in (gas, water):
+        capture = medium["capture_rate"]
+        assert (capture >= 0.9).any() and (capture < 0.75).any()
+        assert ((capture >= 0.75) & (capture < 0.9)).any()
+    assert rows["capture_rate"].isna().any(), "stopped throughout"
+    assert rows["no_flow"].any()
+    assert (hours.valid["value"] < 0).any()
+    assert hours.valid["reason"].eq("stop contradicted").any()
+    assert hours.valid["out_of_control"].any()
+    assert tables["qc_results"]["passed"].isna().any()
+    assert set(tables["monitors"]["auto_calibration"]) == {True, False}
+    # nothing in it rests on what the model of the hours finds unclear, but for one thing
+    assert set(hours.mass["unclear"]) <= {"", "flow 0 in a facility stop"}
+
+
+def test_the_province_is_the_same_for_the_same_seed():
+    one, two, other = (substitution_province.tables(6, seed) for seed in (5, 5, 6))
+    for name, frame in one.items():
+        pd.testing.assert_frame_equal(frame, two[name])
+    assert not one["hourly"].equals(other["hourly"])
