@@ -25,7 +25,7 @@ struct ValidDay {
     measured_hours: u32,
 }
 
-/// Substitutes the masses of water on every day up to the end of `wanted`. How
+/// Substitutes the masses of water on every day of the grid. How
 /// hours of `wanted` were filled is appended to `fills`, in order. `passes` are the
 /// passed checks of the monitor, in order.
 pub fn substitute_water(
@@ -39,7 +39,7 @@ pub fn substitute_water(
     let mut wants = Wants::default();
     let mut valid_days: Vec<ValidDay> = Vec::new();
     let mut start = 0;
-    while start < wanted.end {
+    while start < masses.len() {
         let day = day_of_hour(masses.hour(start));
         let midnight = (day + 1) * DAY_HOURS - masses.first;
         let of_day = start..usize::try_from(midnight).unwrap_or(masses.len()).min(masses.len());
@@ -63,8 +63,9 @@ pub fn substitute_water(
                 let anchor = day_anchor(masses, known, passes, day, &running);
                 let count = known.rules.emission_at(day).water_pool_days;
                 let pool = day_pool(&valid_days, anchor, count);
-                let is_short = pool.is_none_or(|(_, days)| days < count);
-                wants.earlier |= is_short && known.has_earlier(masses) && running.iter().any(asked);
+                let is_short = pool.is_some_and(|(_, days)| days < count) && running.iter().any(asked);
+                // A day that no pool fills may break a gap that one would not.
+                wants.earlier |= (is_short || pool.is_none()) && known.has_earlier(masses);
                 let pool = pool.map(|(pool, _)| pool);
                 if let Some(pool) = pool {
                     spread(masses, known, &running, pool.kg);

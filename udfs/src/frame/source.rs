@@ -380,5 +380,4 @@ mod tests {
             assert!(error.contains("argument from") && error.contains("'2026-01-01'"), "{error}");
         }
     }
-
 }
