@@ -4,6 +4,10 @@ mod builtin;
 mod facts;
 mod frames;
 pub mod options;
+mod parameters;
+pub mod period;
+mod rule_number;
+mod sql_function;
 
 use std::sync::Arc;
 
@@ -11,6 +15,7 @@ use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaPr
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use plume_datasets::schema::TABLES;
 use plume_udfs::frame::source::{EmissionsFunction, FrameSource, FrameTable, QuarterlyCaptureFunction};
@@ -22,6 +27,8 @@ use crate::store::Store;
 use crate::store::table::{STORE_URL, Snapshots, StoreTable};
 use frames::StoreFrames;
 use options::{PlumeOptions, rulebook};
+use rule_number::RuleNumber;
+use sql_function::SqlFunction;
 
 /// The catalog that holds everything.
 const CATALOG: &str = "plume";
@@ -115,6 +122,7 @@ fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionConte
 
 fn register_functions(context: &SessionContext) -> Result<()> {
     scalar_functions().into_iter().for_each(|function| context.register_udf(function));
+    context.register_udf(ScalarUDF::from(RuleNumber::new()));
     let rules = rulebook(context.copied_config().options())?;
     let latest = rules.at(i64::MAX);
     aggregate_functions(latest).into_iter().for_each(|function| context.register_udaf(function));
@@ -142,6 +150,9 @@ fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Resu
     }
     context.register_udtf("emissions", Arc::new(EmissionsFunction::new(Arc::clone(&source))));
     context.register_udtf("quarterly_capture", Arc::new(QuarterlyCaptureFunction::new(source)));
+    for function in plume_sql::table_functions().iter().filter(|function| function.is_query()) {
+        context.register_udtf(function.name, Arc::new(SqlFunction::new(function)));
+    }
     let catalog = MemoryCatalogProvider::new();
     catalog.register_schema(SCHEMA, Arc::new(public))?;
     catalog.register_schema(FRAME_SCHEMA, Arc::new(frame))?;

@@ -53,8 +53,11 @@ pub async fn entries(session: &SessionContext) -> Result<Vec<Entry>> {
         entries.extend(view_entries("view", view, &schema));
     }
     entries.extend(function_entries());
+    let state = session.state();
+    let of_session = SESSION_FUNCTIONS.iter().filter_map(|name| state.scalar_functions().get(*name));
+    entries.extend(of_session.map(|function| function_entry(function.name(), function.documentation())));
     for function in table_functions() {
-        let rows = session.state().create_logical_plan(function.sql).await?;
+        let rows = session.state().create_logical_plan(&function.sample()).await?;
         entries.extend(view_entries("function", function, rows.schema().as_arrow()));
     }
     Ok(entries)
@@ -97,6 +100,9 @@ fn view_entries(kind: &'static str, view: &View, schema: &Schema) -> Vec<Entry> 
     entries.extend(column_entries(kind, view.name, described, schema));
     entries
 }
+
+/// Scalar functions that only a session has, since they ask for its options.
+const SESSION_FUNCTIONS: &[&str] = &["rule_number"];
 
 /// Scalar and aggregate functions.
 fn function_entries() -> Vec<Entry> {

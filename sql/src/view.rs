@@ -17,10 +17,36 @@ pub struct View {
     pub grain: &'static str,
     /// How a table function is called; empty for a view.
     pub call: &'static str,
+    /// A call for the dictionary, which asks it for its types; empty where `sql` is the call.
+    pub example: &'static str,
+    words: &'static str,
     /// Its columns in order.
     pub columns: Vec<ViewColumn>,
-    /// The file: head and query. That of a table function calls it for every column it can have.
+    /// The file: head and query. That of a function in Rust calls it for every column it can have.
     pub sql: &'static str,
+}
+
+impl View {
+    /// Whether a table function is its query, with `$name` for its arguments.
+    pub fn is_query(&self) -> bool {
+        !self.example.is_empty()
+    }
+
+    /// The names of a table function's arguments.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        let arguments = self.call.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+        arguments.split(',').map(str::trim).filter(|name| !name.is_empty())
+    }
+
+    /// The words that an argument may be.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.words.split(',').map(str::trim).filter(|word| !word.is_empty())
+    }
+
+    /// A query for every column.
+    pub fn sample(&self) -> String {
+        if self.is_query() { format!("SELECT * FROM {}", self.example) } else { self.sql.to_owned() }
+    }
 }
 
 /// A column of a view.
@@ -45,7 +71,11 @@ const VIEW_FILES: &[(&str, &str)] = &[
 ];
 
 /// Each table function's file.
-const FUNCTION_FILES: &[(&str, &str)] = &[("emissions", include_str!("../functions/emissions.sql"))];
+const FUNCTION_FILES: &[(&str, &str)] = &[
+    ("emissions", include_str!("../functions/emissions.sql")),
+    ("quarterly_capture", include_str!("../functions/quarterly_capture.sql")),
+    ("exceedances", include_str!("../functions/exceedances.sql")),
+];
 
 static VIEWS: LazyLock<Vec<View>> =
     LazyLock::new(|| VIEW_FILES.iter().map(|(name, sql)| read(name, sql)).collect());
@@ -63,9 +93,21 @@ pub fn table_functions() -> &'static [View] {
     &TABLE_FUNCTIONS
 }
 
-/// Reads a head: a title, `clause:`, `grain:` and `call:` lines, then a line a column.
+/// Reads a head: a title, then lines with `clause:`, `grain:` and, of a table function, `call:`,
+/// `words:` and `example:`, then a line a column.
 fn read(name: &'static str, sql: &'static str) -> View {
-    let mut view = View { name, en: "", zh: "", clause: "", grain: "", call: "", columns: Vec::new(), sql };
+    let mut view = View {
+        name,
+        en: "",
+        zh: "",
+        clause: "",
+        grain: "",
+        call: "",
+        example: "",
+        words: "",
+        columns: Vec::new(),
+        sql,
+    };
     for line in sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim).filter(|l| !l.is_empty())
     {
         if view.en.is_empty() {
@@ -76,6 +118,10 @@ fn read(name: &'static str, sql: &'static str) -> View {
             view.grain = grain.trim();
         } else if let Some(call) = line.strip_prefix("call:") {
             view.call = call.trim();
+        } else if let Some(example) = line.strip_prefix("example:") {
+            view.example = example.trim();
+        } else if let Some(words) = line.strip_prefix("words:") {
+            view.words = words.trim();
         } else {
             view.columns.push(read_column(line));
         }

@@ -8,10 +8,12 @@
 //! | [`time`] | Beijing civil time as whole hours, days and months |
 //! | [`validity`] | valid hours, days and months |
 //! | [`emission`] | flue-gas formulas and the mass of an hour |
+//! | [`exceedance`] | what comparing with limits rests on |
 //! | [`frame`] | all series of one outlet side by side, and the operator that cuts them |
 //! | [`registry`] | every function, for a session to register |
 
 pub mod emission;
+pub mod exceedance;
 pub mod frame;
 pub mod registry;
 mod scalar;

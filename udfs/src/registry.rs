@@ -6,6 +6,7 @@ use crate::emission::dry_standard_flow::dry_standard_flow_udf;
 use crate::emission::o2_convert::o2_convert_udf;
 use crate::emission::ppm_to_mg::ppm_to_mg_udf;
 use crate::emission::to_dry_standard::to_dry_standard_udf;
+use crate::exceedance::round_half_even::round_half_even_udf;
 use crate::validity::ValidityRules;
 use crate::validity::valid_day_mean::valid_day_mean_udaf;
 use crate::validity::valid_hour_mean::valid_hour_mean_udaf;
@@ -13,7 +14,13 @@ use crate::validity::valid_month_mean::valid_month_mean_udaf;
 
 /// Every scalar function.
 pub fn scalar_functions() -> Vec<ScalarUDF> {
-    vec![o2_convert_udf(), to_dry_standard_udf(), dry_standard_flow_udf(), ppm_to_mg_udf()]
+    vec![
+        o2_convert_udf(),
+        to_dry_standard_udf(),
+        dry_standard_flow_udf(),
+        ppm_to_mg_udf(),
+        round_half_even_udf(),
+    ]
 }
 
 /// Every aggregate function, with the numbers of a rule set.

@@ -328,7 +328,7 @@ fn argument_hours(from: &Expr, to: &Expr, usage: &str) -> Result<Range<i64>> {
 
 /// A time argument of a table function, µs. A number is none: a cast would read
 /// 2026 as two milliseconds after 1970 began.
-fn argument_ts(name: &str, expr: &Expr) -> Result<i64> {
+pub fn argument_ts(name: &str, expr: &Expr) -> Result<i64> {
     let (time, shown) = match expr {
         Expr::Literal(value, _) if is_time(&value.data_type()) => (timestamp(value), value.to_string()),
         Expr::Literal(value, _) => (None, value.to_string()),

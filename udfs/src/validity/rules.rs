@@ -172,6 +172,11 @@ impl Rulebook {
         &self.edition(day).emission
     }
 
+    /// The number of a rule on a day; `None` where there is no such number.
+    pub fn number_at(&self, day: i64, rule: &str) -> Option<f64> {
+        self.edition(day).set.number(rule).ok()
+    }
+
     /// The clause of a rule on a day, with its mark.
     pub fn clause_at(&self, day: i64, rule: &str) -> Option<String> {
         let rule = self.edition(day).set.rules.get(rule)?;

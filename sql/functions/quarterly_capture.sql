@@ -1,0 +1,15 @@
+-- How much of each quarter was measured, of every series that has a mass (季度有效数据捕集率).
+--
+-- clause: HJ 75-2017 12.1.3 [recall]; at least 75 %: industrial-source accounting handbook [standard]
+-- grain: one row per mn, factor and quarter with an hour due
+-- call: quarterly_capture(from, to)
+--
+-- mn                    unique id of the outlet's device (设备唯一标识)
+-- factor                HJ 212-2017 factor code (监测因子编码)
+-- quarter               first day of the quarter (季度)
+-- hours          [h]    hours due, stopped ones among them (应监测小时数)
+-- stopped_hours  [h]    hours of stopped production (停产小时数)
+-- invalid_hours  [h]    running hours without a valid concentration and flow (无效小时数)
+-- capture_rate   [1]    (hours − stopped − invalid) / (hours − stopped); NULL when stopped throughout (有效数据捕集率)
+-- passed                whether it suffices for accounting (是否达标)
+SELECT * FROM quarterly_capture('2026-01-01', '2026-04-01')
