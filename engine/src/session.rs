@@ -6,6 +6,7 @@ mod frames;
 pub mod options;
 mod parameters;
 pub mod period;
+mod qc_passed;
 mod rule_number;
 mod sql_function;
 
@@ -27,6 +28,7 @@ use crate::store::Store;
 use crate::store::table::{STORE_URL, Snapshots, StoreTable};
 use frames::StoreFrames;
 use options::{PlumeOptions, rulebook};
+use qc_passed::QcPassed;
 use rule_number::RuleNumber;
 use sql_function::SqlFunction;
 
@@ -122,6 +124,7 @@ fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionConte
 
 fn register_functions(context: &SessionContext) -> Result<()> {
     scalar_functions().into_iter().for_each(|function| context.register_udf(function));
+    context.register_udf(ScalarUDF::from(QcPassed::new()));
     context.register_udf(ScalarUDF::from(RuleNumber::new()));
     let rules = rulebook(context.copied_config().options())?;
     let latest = rules.at(i64::MAX);
