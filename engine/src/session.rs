@@ -30,7 +30,7 @@ use frames::StoreFrames;
 use options::{PlumeOptions, rulebook};
 use qc_passed::QcPassed;
 use rule_number::RuleNumber;
-use sql_function::SqlFunction;
+use sql_function::{PlannedApart, SqlFunction};
 
 /// The catalog that holds everything.
 const CATALOG: &str = "plume";
@@ -165,7 +165,14 @@ fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Resu
 
 async fn register_views(context: &SessionContext) -> Result<()> {
     for view in plume_sql::views() {
-        context.sql(&format!("CREATE VIEW {} AS {}", view.name, view.sql)).await?;
+        if view.sql.contains("FROM frame.") {
+            // The rows of a frame: what asks them tells the frame which series and columns it needs.
+            context.sql(&format!("CREATE VIEW {} AS {}", view.name, view.sql)).await?;
+        } else {
+            let state = context.state();
+            let plan = state.create_logical_plan(view.sql).await?;
+            context.register_table(view.name, Arc::new(PlannedApart::new(&state, plan)?))?;
+        }
     }
     Ok(())
 }

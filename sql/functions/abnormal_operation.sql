@@ -30,35 +30,12 @@ fault AS (
     WHERE coalesce(f.code, f.cause) IS NOT NULL
     GROUP BY f.mn, coalesce(f.device, f.factor), coalesce(f.code, f.cause), f.started
 ),
--- K18: each time that a clock came due and was not kept.
-miss AS (
-    SELECT DISTINCT mn, factor, rule, date_trunc('day', missed) AS missed_day
-    FROM (
-        SELECT
-            mn,
-            factor,
-            rule,
-            due + CAST(CAST(unnest(range(0, CAST(ceil((date_part('epoch', until) - date_part('epoch', due)) / step_s) AS BIGINT))) * step_s AS VARCHAR) || ' seconds' AS INTERVAL) AS missed
-        FROM (
-            SELECT
-                i.mn,
-                i.factor,
-                i.rule,
-                i.due,
-                least(coalesce(i.next, n.as_of), coalesce(i.ended, n.as_of), n.as_of) AS until,
-                date_part('epoch', i.due) - date_part('epoch', i.counted_from) AS step_s
-            FROM qc_intervals AS i
-            INNER JOIN now AS n ON i.counted_from <= n.as_of AND i.first_check <= n.as_of
-        )
-        WHERE until > due
-    )
-),
 event AS (
     SELECT 'K16' AS rule, mn, factor, unit, what, started AS at FROM fault
     UNION ALL
-    SELECT 'K18' AS rule, m.mn, m.factor, m.factor AS unit, '' AS what, m.missed_day AS at
-    FROM miss AS m
-    INNER JOIN now AS n ON m.missed_day >= n.back - n.norm_span
+    SELECT 'K18' AS rule, m.mn, m.factor, m.factor AS unit, '' AS what, m.missed AS at
+    FROM missed_norms($as_of) AS m
+    INNER JOIN now AS n ON m.missed >= n.back - n.norm_span
 ),
 -- How many events lie within the span that ends with each.
 counted AS (

@@ -102,15 +102,21 @@ idle AS (
     INNER JOIN checked AS c ON c.mn = s.mn
     INNER JOIN now AS n ON s.ended <= n.as_of
     UNION ALL
-    SELECT mn, factor, before + INTERVAL '1 hour' AS started, ts AS ended FROM arrivals WHERE before IS NOT NULL
+    SELECT mn, factor, before + INTERVAL '1 hour' AS started, ts AS ended FROM arrivals
+    -- What is no day can't be months: most rows go here at little cost.
+    WHERE ts > before + INTERVAL '1 day'
+),
+long_idle AS (
+    SELECT *
+    FROM idle
+    WHERE ended >= started + CAST(CAST(CAST(rule_number('idle_months', started) AS BIGINT) AS VARCHAR) || ' months' AS INTERVAL)
 ),
 used AS (
     SELECT mn, factor, min(started) AS started, used_at
     FROM (
         SELECT i.mn, i.factor, i.started, i.ended, min(a.ts) AS used_at
-        FROM idle AS i
+        FROM long_idle AS i
         INNER JOIN arrivals AS a ON a.mn = i.mn AND a.factor = i.factor AND a.ts >= i.ended AND a.flag = 'N'
-        WHERE i.ended >= i.started + CAST(CAST(CAST(rule_number('idle_months', i.started) AS BIGINT) AS VARCHAR) || ' months' AS INTERVAL)
         GROUP BY i.mn, i.factor, i.started, i.ended
     )
     GROUP BY mn, factor, used_at

@@ -80,6 +80,7 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("exceedances", include_str!("../functions/exceedances.sql")),
     ("qc_overdue", include_str!("../functions/qc_overdue.sql")),
     ("repair_overdue", include_str!("../functions/repair_overdue.sql")),
+    ("missed_norms", include_str!("../functions/missed_norms.sql")),
     ("abnormal_operation", include_str!("../functions/abnormal_operation.sql")),
     ("rule_violations", include_str!("../functions/rule_violations.sql")),
     ("furnace_temperature", include_str!("../functions/furnace_temperature.sql")),

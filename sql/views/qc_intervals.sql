@@ -21,6 +21,7 @@ WITH series AS (
         q.first_check,
         r.ended,
         q.has_velocity_zero,
+        m.mn IS NOT NULL AS has_maintenance,
         q.factor LIKE 'w%' AS is_water,
         f.factor IS NULL OR coalesce(f.total_unit, '') IN ('kg', 'g') AS has_mass
     FROM (
@@ -34,29 +35,25 @@ WITH series AS (
         GROUP BY mn, factor
     ) AS r ON r.mn = q.mn AND r.factor = q.factor
     LEFT JOIN factors AS f ON f.factor = q.factor
+    LEFT JOIN (SELECT DISTINCT mn FROM maintenance) AS m ON m.mn = q.mn
 ),
 clock AS (
-    SELECT mn, factor, first_check, ended, 'standard_check' AS part
-    FROM series WHERE factor IN ('w01018', 'w01020', 'w21001', 'w21003', 'w21011')
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'calibration' AS part FROM series WHERE is_water AND has_mass
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'comparison' AS part FROM series WHERE is_water
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'zero' AS part FROM series WHERE NOT is_water AND has_mass
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'span' AS part FROM series WHERE NOT is_water AND has_mass
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'full_system' AS part
-    FROM series WHERE NOT is_water AND has_mass AND factor <> 'a34013'
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'verification' AS part FROM series WHERE NOT is_water AND has_mass
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'velocity_zero' AS part
-    FROM series WHERE factor = 'a01011' OR has_velocity_zero
-    UNION ALL
-    SELECT mn, factor, first_check, ended, 'maintenance' AS part
-    FROM series WHERE mn IN (SELECT mn FROM maintenance)
+    SELECT s.mn, s.factor, s.first_check, s.ended, p.part
+    FROM series AS s
+    CROSS JOIN (
+        VALUES ('standard_check'), ('calibration'), ('comparison'), ('zero'), ('span'), ('full_system'), ('verification'),
+        ('velocity_zero'), ('maintenance')
+    ) AS p (part)
+    WHERE
+        CASE p.part
+            WHEN 'standard_check' THEN s.factor IN ('w01018', 'w01020', 'w21001', 'w21003', 'w21011')
+            WHEN 'calibration' THEN s.is_water AND s.has_mass
+            WHEN 'comparison' THEN s.is_water
+            WHEN 'full_system' THEN NOT s.is_water AND s.has_mass AND s.factor <> 'a34013'
+            WHEN 'velocity_zero' THEN s.factor = 'a01011' OR s.has_velocity_zero
+            WHEN 'maintenance' THEN s.has_maintenance
+            ELSE NOT s.is_water AND s.has_mass
+        END
 ),
 kept AS (
     SELECT
