@@ -76,7 +76,7 @@ day_counts AS (
         h.mn,
         CAST(date_trunc('day', h.ts) AS DATE) AS day,
         count(*) AS expected,
-        count(*) FILTER (WHERE h.reason IS DISTINCT FROM 'missing') AS received,
+        count(*) FILTER (WHERE h.basis IS NOT NULL) AS received,
         count(*) FILTER (WHERE h.valid) AS valid
     FROM hourly_valid AS h
     CROSS JOIN now AS n

@@ -16,7 +16,7 @@
 -- required         [°C]  the least temperature allowed (温度要求)
 -- first_violation        start of the first mean below; NULL where there was none (首次不达标时间)
 WITH means AS (
-    SELECT mn, arrow_cast(to_timestamp_micros(CAST(start_s AS BIGINT) * 1000000), 'Timestamp(µs)') AS ts, avg(value) AS value
+    SELECT mn, arrow_cast(to_timestamp_micros(CAST(start_s AS BIGINT) * 1000000), 'Timestamp(µs)') AS ts, round(avg(value), 6) AS value
     FROM (
         SELECT
             mn,

@@ -18,7 +18,7 @@ WITH open_at AS (
         i.clause,
         i.due,
         least(coalesce(i.next, n.as_of), coalesce(i.ended, n.as_of), n.as_of) AS until,
-        date_part('epoch', i.due) - date_part('epoch', i.counted_from) AS step_s
+        nullif(date_part('epoch', i.due) - date_part('epoch', i.counted_from), 0) AS step_s
     FROM qc_intervals AS i
     INNER JOIN (SELECT arrow_cast($as_of, 'Timestamp(µs)') AS as_of) AS n
         ON i.counted_from <= n.as_of AND i.first_check <= n.as_of

@@ -65,9 +65,13 @@ impl ScalarUDFImpl for QcPassed {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rules = rulebook(&args.config_options)?;
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let arrays: Vec<ArrayRef> =
-            arrays.iter().zip(&ARGUMENTS).map(|(array, kind)| Ok(cast(array, kind)?)).collect::<Result<_>>()?;
-        let [factors, kinds, expected, measured, units, full_scales, passed, times] = arrays.as_slice() else {
+        let arrays: Vec<ArrayRef> = arrays
+            .iter()
+            .zip(&ARGUMENTS)
+            .map(|(array, kind)| Ok(cast(array, kind)?))
+            .collect::<Result<_>>()?;
+        let [factors, kinds, expected, measured, units, full_scales, passed, times] = arrays.as_slice()
+        else {
             return exec_err!("qc_passed takes {} arguments", ARGUMENTS.len());
         };
         let text = |array: &ArrayRef, row: usize| {
@@ -93,7 +97,8 @@ impl ScalarUDFImpl for QcPassed {
                 unit: text(units, row),
                 passed: told,
             };
-            let setting = MonitorSetting { full_scale: number(full_scales, row), ..MonitorSetting::default() };
+            let setting =
+                MonitorSetting { full_scale: number(full_scales, row), ..MonitorSetting::default() };
             verdicts.append_option(verdict(&check, &factor, setting, rules.emission_at(day_of(ts))));
         }
         Ok(ColumnarValue::Array(Arc::new(verdicts.finish())))
