@@ -116,7 +116,7 @@ impl SettledOutlet {
             self.apply_stops(facts, rules);
             self.apply_control(facts, rules);
             if facts.sends_other_states() {
-                self.to_dry_standard(facts);
+                self.convert_gas(facts);
             }
         }
         self.apply_flow();
@@ -176,7 +176,7 @@ impl SettledOutlet {
 
     /// Takes valid values of gas that were sent in another state to dry standard
     /// (HJ 212-2017 D.2), by the temperature, pressure and humidity valid in the hour.
-    fn to_dry_standard(&mut self, facts: &OutletFacts) {
+    fn convert_gas(&mut self, facts: &OutletFacts) {
         let len = usize::try_from(self.grid.end - self.grid.start).unwrap_or_default();
         let valid = |factor: &str, position: usize| {
             self.of(factor).map_or(f64::NAN, |series| series.hours.value[position])

@@ -119,13 +119,10 @@ async fn check_late_hour(
     let hour = totals(session, months, "hour").await;
     let hour = &hour[&(mn.clone(), factor.clone(), ts.clone())];
     // A flow in a stop of the facility stays invalid, whatever it sends.
-    let in_stop = rows_of(
-        session,
-        &format!(
-            "SELECT 1 FROM hourly_valid WHERE mn = '{mn}' AND ts = TIMESTAMP '{ts}' AND reason = 'facility_stopped'"
-        ),
+    let in_stop = format!(
+        "SELECT 1 FROM hourly_valid WHERE mn = '{mn}' AND ts = TIMESTAMP '{ts}' AND reason = 'facility_stopped'"
     );
-    if !in_stop.await.is_empty() {
+    if !rows_of(session, &in_stop).await.is_empty() {
         return Ok(());
     }
     prop_assert_eq!((hour.measured, hour.substituted, hour.substituted_kg), (1, 0, 0.0));
