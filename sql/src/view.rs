@@ -68,6 +68,8 @@ const VIEW_FILES: &[(&str, &str)] = &[
     ("daily_valid", include_str!("../views/daily_valid.sql")),
     ("monthly_valid", include_str!("../views/monthly_valid.sql")),
     ("unregistered", include_str!("../views/unregistered.sql")),
+    ("outlet_places", include_str!("../views/outlet_places.sql")),
+    ("transmission_hours", include_str!("../views/transmission_hours.sql")),
 ];
 
 /// Each table function's file.
@@ -75,6 +77,13 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("emissions", include_str!("../functions/emissions.sql")),
     ("quarterly_capture", include_str!("../functions/quarterly_capture.sql")),
     ("exceedances", include_str!("../functions/exceedances.sql")),
+    ("completeness", include_str!("../functions/completeness.sql")),
+    ("online_rate", include_str!("../functions/online_rate.sql")),
+    ("transmission_rate", include_str!("../functions/transmission_rate.sql")),
+    ("transmission_rolling", include_str!("../functions/transmission_rolling.sql")),
+    ("problem_points", include_str!("../functions/problem_points.sql")),
+    ("network_report", include_str!("../functions/network_report.sql")),
+    ("fixed_values", include_str!("../functions/fixed_values.sql")),
 ];
 
 static VIEWS: LazyLock<Vec<View>> =
