@@ -13,32 +13,6 @@
 -- first_day           first day of the run (起始日期)
 -- last_day            last day of the run (截止日期)
 -- days      [d]       days of the run (连续天数)
-WITH valued AS (
-    SELECT
-        mn,
-        factor,
-        day,
-        -- 0 is added so that −0 is 0.
-        0.0 + round(
-            coalesce(value, CASE WHEN value_min = value_max THEN value_min END),
-            CAST(rule_number('fixed_value_decimals', $from) AS BIGINT)
-        ) AS value
-    FROM daily_valid
-    WHERE valid AND day >= $from AND day < $to
-),
-numbered AS (
-    SELECT
-        *,
-        arrow_cast(day, 'Int32') - row_number() OVER (PARTITION BY mn, factor, value ORDER BY day) AS run
-    FROM valued
-    WHERE value IS NOT NULL
-),
-runs AS (
-    SELECT mn, factor, value, min(day) AS first_day, max(day) AS last_day, count(*) AS days
-    FROM numbered
-    GROUP BY mn, factor, value, run
-    HAVING count(*) >= $min_days
-)
 SELECT
     r.mn,
     r.factor,
@@ -48,7 +22,7 @@ SELECT
     r.first_day,
     r.last_day,
     r.days
-FROM runs AS r
+FROM fixed_runs($from, $to, $min_days) AS r
 LEFT JOIN outlet_places AS p
     ON
         p.mn = r.mn
