@@ -24,7 +24,7 @@ WITH hours AS (
         sum(CASE WHEN received THEN 1 ELSE 0 END) OVER (
             PARTITION BY mn, factor ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS run
-    FROM transmission_hours
+    FROM due_hours
     WHERE due AND ts >= $from AND ts < $to
 ),
 -- In one pass: the run that follows a received hour starts with that hour.
@@ -66,8 +66,7 @@ of_series AS (
         CASE WHEN kind = 'gap' THEN last_missing ELSE last_flagged END AS last,
         CASE WHEN kind = 'gap' THEN longest END AS longest_gap_h,
         CASE WHEN kind = 'gap' THEN gaps END AS gaps
-    FROM series
-    CROSS JOIN (VALUES ('gap'), ('flag')) AS kinds (kind)
+    FROM (SELECT *, unnest(make_array('gap', 'flag')) AS kind FROM series)
 ),
 rejected AS (
     -- A packet tells its device by name, a CSV line first of all.

@@ -19,7 +19,7 @@
 WITH hours AS (
     -- Days are counted from 1970-01-01, so that a window of any length can be cut.
     SELECT mn, arrow_cast(CAST(ts AS DATE), 'Int32') AS day, due, received, valid
-    FROM transmission_hours
+    FROM due_hours
     WHERE
         ts >= CAST(arrow_cast(arrow_cast(arrow_cast(CAST($from AS DATE), 'Int32') - $days, 'Int32'), 'Date32') AS TIMESTAMP)
         AND ts < $to + INTERVAL '1 day'

@@ -69,6 +69,7 @@ const VIEW_FILES: &[(&str, &str)] = &[
     ("monthly_valid", include_str!("../views/monthly_valid.sql")),
     ("unregistered", include_str!("../views/unregistered.sql")),
     ("outlet_places", include_str!("../views/outlet_places.sql")),
+    ("due_hours", include_str!("../views/due_hours.sql")),
     ("transmission_hours", include_str!("../views/transmission_hours.sql")),
 ];
 

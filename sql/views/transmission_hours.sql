@@ -1,6 +1,6 @@
 -- Whether the result of every hour was due, whether it came, and whose it was (小时传输情况).
 --
--- clause: Guide 16, annex 2-1 row 2 (5): reported stops are not due [seed]; nor are an hour of water without flow and one of an approved stop of the facility, and what came for them doesn't count [default]
+-- clause: what was due is told by due_hours, whose it was by outlet_places: the rows in force in the hour [default]
 -- grain: one row per mn, factor and hour of hourly_valid
 --
 -- mn             unique id of the outlet's device (设备唯一标识)
@@ -13,45 +13,7 @@
 -- valid          whether it was due and is valid (是否有效)
 -- came           whether anything came for the hour, due or not (是否有数据)
 -- reason         why it isn't, as in hourly_valid (原因)
-WITH approved AS (
-    SELECT
-        mn,
-        greatest(
-            started,
-            max(coalesce(ended, TIMESTAMP '2200-01-01')) OVER (
-                PARTITION BY mn ORDER BY started ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            )
-        ) AS started,
-        coalesce(ended, TIMESTAMP '2200-01-01') AS ended
-    FROM stoppages
-    WHERE kind = 'facility' AND approved
-),
-hours AS (
-    SELECT
-        h.mn,
-        h.factor,
-        h.ts,
-        p.enterprise_id,
-        p.city,
-        coalesce(h.reason, '') NOT IN ('stopped', 'no_flow') AND a.mn IS NULL AS due,
-        h.basis,
-        h.valid,
-        h.reason
-    FROM hourly_valid AS h
-    LEFT JOIN outlet_places AS p
-        ON p.mn = h.mn AND (p.since IS NULL OR p.since <= h.ts) AND (p.until IS NULL OR h.ts < p.until)
-    LEFT JOIN approved AS a
-        ON a.mn = h.mn AND h.reason = 'facility_stopped' AND a.started <= h.ts AND h.ts < a.ended
-)
-SELECT
-    mn,
-    factor,
-    ts,
-    enterprise_id,
-    city,
-    due,
-    due AND basis IS NOT NULL AS received,
-    due AND valid AS valid,
-    basis IS NOT NULL AS came,
-    reason
-FROM hours
+SELECT h.mn, h.factor, h.ts, p.enterprise_id, p.city, h.due, h.received, h.valid, h.came, h.reason
+FROM due_hours AS h
+LEFT JOIN outlet_places AS p
+    ON p.mn = h.mn AND (p.since IS NULL OR p.since <= h.ts) AND (p.until IS NULL OR h.ts < p.until)
