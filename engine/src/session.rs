@@ -151,8 +151,7 @@ fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Resu
         frame.register_table(name.to_owned(), Arc::new(table))?;
     }
     context.register_udtf("emissions", Arc::new(EmissionsFunction::new(Arc::clone(&source))));
-    context
-        .register_udtf("quarterly_capture", Arc::new(QuarterlyCaptureFunction::new(Arc::clone(&source))));
+    context.register_udtf("quarterly_capture", Arc::new(QuarterlyCaptureFunction::new(Arc::clone(&source))));
     context.register_udtf("fixed_runs", Arc::new(FixedRunsFunction::new(source)));
     for function in plume_sql::table_functions().iter().filter(|function| function.is_query()) {
         context.register_udtf(function.name, Arc::new(SqlFunction::new(function)));
