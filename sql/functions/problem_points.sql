@@ -27,19 +27,20 @@ WITH hours AS (
     FROM due_hours
     WHERE due AND ts >= $from AND ts < $to
 ),
--- In one pass: the run that follows a received hour starts with that hour.
+-- In one pass: every gap is a run of its own, all hours received are one.
 runs AS (
     SELECT
         mn,
         factor,
-        run,
+        CASE WHEN received THEN -1 ELSE run END AS run,
         count(*) FILTER (WHERE NOT received) AS missing,
         min(CASE WHEN NOT received THEN ts END) AS first_missing,
         max(CASE WHEN NOT received THEN ts END) AS last_missing,
         count(*) FILTER (WHERE received AND reason IN ('flag', 'no_value', 'too_few_minutes')) AS flagged,
-        min(CASE WHEN received AND reason IN ('flag', 'no_value', 'too_few_minutes') THEN ts END) AS flagged_ts
+        min(CASE WHEN received AND reason IN ('flag', 'no_value', 'too_few_minutes') THEN ts END) AS first_flagged,
+        max(CASE WHEN received AND reason IN ('flag', 'no_value', 'too_few_minutes') THEN ts END) AS last_flagged
     FROM hours
-    GROUP BY mn, factor, run
+    GROUP BY mn, factor, CASE WHEN received THEN -1 ELSE run END
 ),
 series AS (
     SELECT
@@ -51,8 +52,8 @@ series AS (
         max(missing) AS longest,
         count(*) FILTER (WHERE missing > 0) AS gaps,
         sum(flagged) AS flagged,
-        min(flagged_ts) AS first_flagged,
-        max(flagged_ts) AS last_flagged
+        min(first_flagged) AS first_flagged,
+        max(last_flagged) AS last_flagged
     FROM runs
     GROUP BY mn, factor
 ),
