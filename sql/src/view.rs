@@ -71,6 +71,9 @@ const VIEW_FILES: &[(&str, &str)] = &[
     ("qc_verdicts", include_str!("../views/qc_verdicts.sql")),
     ("qc_intervals", include_str!("../views/qc_intervals.sql")),
     ("marked_hours", include_str!("../views/marked_hours.sql")),
+    ("outlet_places", include_str!("../views/outlet_places.sql")),
+    ("due_hours", include_str!("../views/due_hours.sql")),
+    ("transmission_hours", include_str!("../views/transmission_hours.sql")),
 ];
 
 /// Each table function's file.
@@ -85,6 +88,14 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("rule_violations", include_str!("../functions/rule_violations.sql")),
     ("furnace_temperature", include_str!("../functions/furnace_temperature.sql")),
     ("exempt_hours", include_str!("../functions/exempt_hours.sql")),
+    ("completeness", include_str!("../functions/completeness.sql")),
+    ("online_rate", include_str!("../functions/online_rate.sql")),
+    ("transmission_rate", include_str!("../functions/transmission_rate.sql")),
+    ("transmission_rolling", include_str!("../functions/transmission_rolling.sql")),
+    ("problem_points", include_str!("../functions/problem_points.sql")),
+    ("network_report", include_str!("../functions/network_report.sql")),
+    ("fixed_runs", include_str!("../functions/fixed_runs.sql")),
+    ("fixed_values", include_str!("../functions/fixed_values.sql")),
 ];
 
 static VIEWS: LazyLock<Vec<View>> =

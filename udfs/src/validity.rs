@@ -15,6 +15,7 @@ pub mod hours;
 mod mean_function;
 pub mod months;
 mod rules;
+pub mod runs;
 pub mod valid_day_mean;
 pub mod valid_hour_mean;
 pub mod valid_month_mean;

@@ -19,13 +19,14 @@ use super::facts::Registry;
 use super::outlet::SeriesTable;
 use super::rules::daily_valid::DailyValid;
 use super::rules::emissions::Emissions;
+use super::rules::fixed_values::FixedValues;
 use super::rules::hourly_valid::HourlyValid;
 use super::rules::monthly_valid::MonthlyValid;
 use super::rules::quarterly_capture::QuarterlyCapture;
 use super::rules::{FrameRule, RuleContext, whole_quarters};
 use super::settle::Scope;
 use crate::emission::masses::Grain;
-use crate::time::{DAY_HOURS, HOUR_US, day_of_hour, first_day_of_month, hour_of, month_of};
+use crate::time::{DAY_HOURS, DAY_US, HOUR_US, day_of, day_of_hour, first_day_of_month, hour_of, month_of};
 use crate::validity::Rulebook;
 
 /// What a rule reads.
@@ -98,9 +99,9 @@ enum ReadHours {
         /// The first and last hour of the period that holds an hour.
         widen: fn(i64) -> Range<i64>,
     },
-    /// Fixed by the arguments: whole quarters.
-    Quarters(Range<i64>),
-    /// The same, and before them what the greatest pool holds where no hour is missing.
+    /// Fixed by the arguments.
+    Exactly(Range<i64>),
+    /// Whole quarters, and before them what the greatest pool holds where no hour is missing.
     QuartersAndPools(Range<i64>),
 }
 
@@ -145,7 +146,7 @@ impl FrameTable {
     /// The hours a query reads.
     fn hours(&self, filters: &[Expr], rulebook: &Rulebook) -> Range<i64> {
         match &self.hours {
-            ReadHours::Quarters(hours) => hours.clone(),
+            ReadHours::Exactly(hours) => hours.clone(),
             ReadHours::QuartersAndPools(hours) => {
                 let rules = rulebook.emission_at(day_of_hour(hours.start));
                 let pool = rules.pool_low_capture_hours.max(rules.water_pool_days * DAY_HOURS as usize);
@@ -307,8 +308,42 @@ impl TableFunctionImpl for QuarterlyCaptureFunction {
             return plan_err!("{USAGE}");
         };
         let hours = argument_hours(from, to, USAGE)?;
-        let read = ReadHours::Quarters(whole_quarters(&hours));
+        let read = ReadHours::Exactly(whole_quarters(&hours));
         Ok(FrameTable::fixed(&self.source, Arc::new(QuarterlyCapture { hours }), read))
+    }
+}
+
+/// The table function `fixed_runs(from, to, min_days)`.
+#[derive(Debug)]
+pub struct FixedRunsFunction {
+    source: Arc<dyn FrameSource>,
+}
+
+impl FixedRunsFunction {
+    /// The function over a store.
+    pub fn new(source: Arc<dyn FrameSource>) -> Self {
+        Self { source }
+    }
+}
+
+impl TableFunctionImpl for FixedRunsFunction {
+    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
+        const USAGE: &str = "fixed_runs(from, to, min_days): from and to are dates or time stamps, to is exclusive, min_days is a whole number above 0";
+        let [from, to, min_days] = args.exprs() else {
+            return plan_err!("{USAGE}");
+        };
+        let (from, to) = (argument_ts("from", from)?, argument_ts("to", to)?);
+        if from >= to {
+            return plan_err!("from must lie before to; {USAGE}");
+        }
+        let Expr::Literal(ScalarValue::Int64(Some(min_days @ 1..)), _) = min_days else {
+            return plan_err!("min_days must be a whole number above 0; {USAGE}");
+        };
+        // The days that begin from `from` on, before `to`.
+        let hours = [from, to].map(|ts| (day_of(ts) + i64::from(ts.rem_euclid(DAY_US) != 0)) * DAY_HOURS);
+        let rule = FixedValues { hours: hours[0]..hours[1], min_days: *min_days };
+        let read = ReadHours::Exactly(rule.hours.clone());
+        Ok(FrameTable::fixed(&self.source, Arc::new(rule), read))
     }
 }
 

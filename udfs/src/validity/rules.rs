@@ -48,6 +48,8 @@ pub struct ValidityRules {
     pub o2_view_cap: f64,
     /// Oxygen below which flow contradicts a stop, %.
     pub stop_contradicted_o2: f64,
+    /// Decimals to which daily values are compared in the search for fixed ones.
+    pub fixed_value_decimals: i32,
 }
 
 impl ValidityRules {
@@ -73,6 +75,7 @@ impl ValidityRules {
             o2_air: set.number("o2_air")?,
             o2_view_cap: set.number("o2_view_cap")?,
             stop_contradicted_o2: set.number("stop_contradicted_o2")?,
+            fixed_value_decimals: set.number("fixed_value_decimals")? as i32,
         })
     }
 

@@ -1,0 +1,13 @@
+-- Runs of equal daily values by outlet and factor: what fixed_values is made of (固定值时段).
+--
+-- clause: annex 2-3 I.2: consecutive equal daily values [seed]; a day without a valid value, or none at all, ends a run, runs are told within [from, to), a day of pH counts where its extremes agree [default]
+-- grain: one row per mn, factor and run of at least min_days days
+-- call: fixed_runs(from, to, min_days)
+--
+-- mn                  unique id of the outlet's device (设备唯一标识)
+-- factor              HJ 212-2017 factor code (监测因子编码)
+-- value     [factor]  the value, rounded so that means of equal hours are equal (日均值)
+-- first_day           first day of the run (起始日期)
+-- last_day            last day of the run (截止日期)
+-- days      [d]       days of the run (连续天数)
+SELECT * FROM fixed_runs('2026-01-01', '2026-04-01', 3)
