@@ -3,7 +3,7 @@
 mod columns;
 pub mod daily_valid;
 pub mod emissions;
-pub mod fixed_values;
+pub mod fixed_runs;
 pub mod hourly_valid;
 mod masses;
 pub mod monthly_valid;

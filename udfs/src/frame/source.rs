@@ -19,7 +19,7 @@ use super::facts::Registry;
 use super::outlet::SeriesTable;
 use super::rules::daily_valid::DailyValid;
 use super::rules::emissions::Emissions;
-use super::rules::fixed_values::FixedValues;
+use super::rules::fixed_runs::FixedRuns;
 use super::rules::hourly_valid::HourlyValid;
 use super::rules::monthly_valid::MonthlyValid;
 use super::rules::quarterly_capture::QuarterlyCapture;
@@ -341,7 +341,7 @@ impl TableFunctionImpl for FixedRunsFunction {
         };
         // The days that begin from `from` on, before `to`.
         let hours = [from, to].map(|ts| (day_of(ts) + i64::from(ts.rem_euclid(DAY_US) != 0)) * DAY_HOURS);
-        let rule = FixedValues { hours: hours[0]..hours[1], min_days: *min_days };
+        let rule = FixedRuns { hours: hours[0]..hours[1], min_days: *min_days };
         let read = ReadHours::Exactly(rule.hours.clone());
         Ok(FrameTable::fixed(&self.source, Arc::new(rule), read))
     }

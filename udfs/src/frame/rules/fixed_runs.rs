@@ -30,14 +30,14 @@ fn columns() -> [ViewColumn; 6] {
 
 /// The rule behind `fixed_runs`.
 #[derive(Debug)]
-pub struct FixedValues {
+pub struct FixedRuns {
     /// The hours asked for: whole days.
     pub hours: Range<i64>,
     /// Days that a run needs.
     pub min_days: i64,
 }
 
-impl FrameRule for FixedValues {
+impl FrameRule for FixedRuns {
     fn name(&self) -> &str {
         "fixed_runs"
     }
@@ -59,7 +59,7 @@ impl FrameRule for FixedValues {
         Box::new(Run {
             min_days: self.min_days,
             decimals: context.rulebook.at(first_day).fixed_value_decimals,
-            sums: SeriesDays::new(false),
+            sums: SeriesDays::new(false, false),
             settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
             days: Vec::new(),
