@@ -27,50 +27,12 @@ WITH settled AS (
     FROM daily_valid
     WHERE $grain = 'day' AND (valid OR reason = 'stopped')
 ),
--- The time of each series cut where a row of monitors begins or ends, so that every hour has one row in force or none.
-cuts AS (
-    SELECT mn, factor, "start", lead("start") OVER (PARTITION BY mn, factor ORDER BY "start" NULLS FIRST) AS "end"
-    FROM (
-        SELECT mn, factor, since AS "start" FROM monitors
-        UNION
-        SELECT mn, factor, until AS "start" FROM monitors WHERE until IS NOT NULL
-        UNION
-        SELECT mn, factor, CAST(NULL AS TIMESTAMP(6)) AS "start" FROM monitors
-    )
-),
-in_force AS (
-    SELECT
-        c.mn,
-        c.factor,
-        c."start",
-        c."end",
-        m.limit_hour,
-        m.limit_day,
-        m.limit_low,
-        m.limit_decimals,
-        m.limit_basis,
-        m.standard,
-        row_number() OVER (PARTITION BY c.mn, c.factor, c."start" ORDER BY m.since DESC NULLS LAST) AS place,
-        max(coalesce(m.limit_hour, m.limit_day, m.limit_low)) OVER (PARTITION BY c.mn, c.factor) IS NOT NULL AS is_limited
-    FROM cuts AS c
-    LEFT JOIN monitors AS m
-        ON
-            m.mn = c.mn
-            AND m.factor = c.factor
-            AND (m.since IS NULL OR m.since <= c."start")
-            AND (m.until IS NULL OR coalesce(c."start" < m.until, true))
-),
--- How each outlet's factors are compared where monitors doesn't say.
 limits AS (
     SELECT
-        i.*,
-        CASE WHEN $grain = 'hour' THEN i.limit_hour ELSE coalesce(i.limit_day, i.limit_hour) END AS "limit",
-        i.factor LIKE 'a%' AND (f.factor IS NULL OR f.total_unit IN ('kg', 'g')) AS is_gas,
-        coalesce(o.has_reference, false) AS has_reference
-    FROM in_force AS i
-    LEFT JOIN factors AS f ON f.factor = i.factor
-    LEFT JOIN (SELECT mn, max(o2_reference) IS NOT NULL AS has_reference FROM outlets GROUP BY mn) AS o ON o.mn = i.mn
-    WHERE i.place = 1 AND i.is_limited
+        *,
+        CASE WHEN $grain = 'hour' THEN limit_hour ELSE coalesce(limit_day, limit_hour) END AS "limit",
+        max(coalesce(limit_hour, limit_day, limit_low)) OVER (PARTITION BY mn, factor) IS NOT NULL AS is_limited
+    FROM limits_in_force
 ),
 compared AS (
     SELECT
@@ -96,8 +58,9 @@ compared AS (
         ON
             s.mn = l.mn
             AND s.factor = l.factor
-            AND (l."start" IS NULL OR l."start" <= s.ts)
-            AND (l."end" IS NULL OR s.ts < l."end")
+            AND (l.since IS NULL OR l.since <= s.ts)
+            AND (l.until IS NULL OR s.ts < l.until)
+    WHERE l.is_limited
 ),
 rounded AS (
     SELECT

@@ -68,6 +68,12 @@ const VIEW_FILES: &[(&str, &str)] = &[
     ("daily_valid", include_str!("../views/daily_valid.sql")),
     ("monthly_valid", include_str!("../views/monthly_valid.sql")),
     ("unregistered", include_str!("../views/unregistered.sql")),
+    ("limits_in_force", include_str!("../views/limits_in_force.sql")),
+    ("points", include_str!("../views/points.sql")),
+    ("data_overview", include_str!("../views/data_overview.sql")),
+    ("measuring_cycles", include_str!("../views/measuring_cycles.sql")),
+    ("working_conditions", include_str!("../views/working_conditions.sql")),
+    ("standard_checks", include_str!("../views/standard_checks.sql")),
 ];
 
 /// Each table function's file.
@@ -75,6 +81,8 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("emissions", include_str!("../functions/emissions.sql")),
     ("quarterly_capture", include_str!("../functions/quarterly_capture.sql")),
     ("exceedances", include_str!("../functions/exceedances.sql")),
+    ("exceedance_report", include_str!("../functions/exceedance_report.sql")),
+    ("periodic_report", include_str!("../functions/periodic_report.sql")),
 ];
 
 static VIEWS: LazyLock<Vec<View>> =
