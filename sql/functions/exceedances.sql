@@ -14,12 +14,13 @@
 -- limit_low   [factor]  lower limit in force, of pH (下限)
 -- basis                 converted or value (比较口径)
 -- standard              standard the limit comes from (执行标准)
--- ratio       [1]       value ÷ limit; NULL below the lower limit (比值)
--- times_over  [1]       ratio − 1; NULL below the lower limit (超标倍数)
+-- ratio       [1]       value ÷ limit; NULL below the lower limit and of a limit of 0 (比值)
+-- times_over  [1]       ratio − 1; NULL below the lower limit and of a limit of 0 (超标倍数)
 -- run_start             start of the run of valid hours or days beyond the limit, be it before `from` (连续超标起始)
 -- run_length  [1]       hours or days of that run before `to`, those before `from` among them (连续超标条数)
 WITH settled AS (
-    SELECT mn, factor, ts, CAST(ts AS DATE) AS day, value, converted, value AS value_min, value AS value_max, valid
+    -- `day` bounds the days that are settled; for hours it is a constant within every bound below.
+    SELECT mn, factor, ts, CAST($from AS DATE) AS day, value, converted, value AS value_min, value AS value_max, valid
     FROM hourly_valid
     WHERE $grain = 'hour' AND (valid OR reason = 'stopped')
     UNION ALL
@@ -149,8 +150,8 @@ SELECT
     limit_low,
     basis,
     standard,
-    CASE WHEN is_above THEN shown / "limit" END AS ratio,
-    CASE WHEN is_above THEN shown / "limit" - 1 END AS times_over,
+    CASE WHEN is_above THEN shown / nullif("limit", 0) END AS ratio,
+    CASE WHEN is_above THEN shown / nullif("limit", 0) - 1 END AS times_over,
     run_start,
     run_length
 FROM runs
