@@ -74,6 +74,9 @@ const VIEW_FILES: &[(&str, &str)] = &[
     ("measuring_cycles", include_str!("../views/measuring_cycles.sql")),
     ("working_conditions", include_str!("../views/working_conditions.sql")),
     ("standard_checks", include_str!("../views/standard_checks.sql")),
+    ("qc_verdicts", include_str!("../views/qc_verdicts.sql")),
+    ("qc_intervals", include_str!("../views/qc_intervals.sql")),
+    ("marked_hours", include_str!("../views/marked_hours.sql")),
 ];
 
 /// Each table function's file.
@@ -83,6 +86,13 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("exceedances", include_str!("../functions/exceedances.sql")),
     ("exceedance_report", include_str!("../functions/exceedance_report.sql")),
     ("periodic_report", include_str!("../functions/periodic_report.sql")),
+    ("qc_overdue", include_str!("../functions/qc_overdue.sql")),
+    ("repair_overdue", include_str!("../functions/repair_overdue.sql")),
+    ("missed_norms", include_str!("../functions/missed_norms.sql")),
+    ("abnormal_operation", include_str!("../functions/abnormal_operation.sql")),
+    ("rule_violations", include_str!("../functions/rule_violations.sql")),
+    ("furnace_temperature", include_str!("../functions/furnace_temperature.sql")),
+    ("exempt_hours", include_str!("../functions/exempt_hours.sql")),
 ];
 
 static VIEWS: LazyLock<Vec<View>> =

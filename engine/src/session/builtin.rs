@@ -1,12 +1,14 @@
-//! The built-in tables: `factors`, `flags`, `rules`, `patterns`.
+//! The built-in tables: `factors`, `flags`, `rules`, `patterns`, `clocks`, `mark_words`.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, StringViewArray};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
+use plume_datasets::clocks::clocks;
 use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
+use plume_datasets::mark_words::mark_words;
 use plume_datasets::patterns::patterns;
 use plume_datasets::rules::{RuleSet, rule_sets};
 use plume_udfs::time::date_of;
@@ -20,6 +22,8 @@ pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
         ("flags", flag_table()?),
         ("rules", rule_table()?),
         ("patterns", pattern_table()?),
+        ("clocks", clock_table()?),
+        ("mark_words", mark_word_table()?),
     ])
 }
 
@@ -124,5 +128,33 @@ fn pattern_table() -> Result<Arc<dyn TableProvider>> {
         ("statistic", text(rows, |p| Some(&p.statistic))),
         ("suppressors", text(rows, |p| Some(&p.suppressors))),
         ("clause", text(rows, |p| Some(&p.clause))),
+    ])
+}
+
+fn clock_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = clocks();
+    table(vec![
+        ("rule", text(rows, |c| Some(&c.rule))),
+        ("name_en", text(rows, |c| Some(&c.name_en))),
+        ("name_zh", text(rows, |c| Some(&c.name_zh))),
+        ("numbers", text(rows, |c| Some(&c.numbers))),
+        ("input", text(rows, |c| Some(&c.input))),
+        ("judged_in", text(rows, |c| c.judged_in.as_ref())),
+        ("checkable", text(rows, |c| Some(&c.checkable))),
+        ("reason", text(rows, |c| c.reason.as_ref())),
+        ("clause", text(rows, |c| Some(&c.clause))),
+    ])
+}
+
+fn mark_word_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = mark_words();
+    table(vec![
+        ("word", text(rows, |w| Some(&w.word))),
+        ("kind", text(rows, |w| Some(&w.kind))),
+        ("name_en", text(rows, |w| Some(&w.name_en))),
+        ("name_zh", text(rows, |w| Some(&w.name_zh))),
+        ("scope", text(rows, |w| Some(&w.scope))),
+        ("allowance", text(rows, |w| w.allowance.as_ref())),
+        ("clause", text(rows, |w| Some(&w.clause))),
     ])
 }
