@@ -105,13 +105,14 @@ fn text_value(text: &str) -> SqlExpr {
     SqlExpr::Value(Value::SingleQuotedString(text.to_owned()).into())
 }
 
-/// A time as SQL.
+/// A time as SQL, in microseconds as every table has them: a time of nanoseconds would have the columns it is compared
+/// with cast to such, which end in 2262.
 fn time(state: &SessionState, ts: i64) -> Result<SqlExpr> {
     let text = ScalarValue::TimestampMicrosecond(Some(ts), None).to_string();
     let shown = chrono::DateTime::from_timestamp_micros(ts)
         .map(|time| time.format("%Y-%m-%d %H:%M:%S%.f").to_string());
     let dialect = state.config_options().sql_parser.dialect;
-    state.sql_to_expr(&format!("TIMESTAMP '{}'", shown.unwrap_or(text)), &dialect)
+    state.sql_to_expr(&format!("CAST('{}' AS TIMESTAMP(6))", shown.unwrap_or(text)), &dialect)
 }
 
 fn word(expr: &Expr) -> Option<String> {
