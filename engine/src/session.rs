@@ -7,6 +7,7 @@ pub mod options;
 mod parameters;
 pub mod period;
 mod rule_number;
+mod rule_word;
 mod sql_function;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::store::table::{STORE_URL, Snapshots, StoreTable};
 use frames::StoreFrames;
 use options::{PlumeOptions, rulebook};
 use rule_number::RuleNumber;
+use rule_word::RuleWord;
 use sql_function::SqlFunction;
 
 /// The catalog that holds everything.
@@ -123,6 +125,7 @@ fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionConte
 fn register_functions(context: &SessionContext) -> Result<()> {
     scalar_functions().into_iter().for_each(|function| context.register_udf(function));
     context.register_udf(ScalarUDF::from(RuleNumber::new()));
+    context.register_udf(ScalarUDF::from(RuleWord::new()));
     let rules = rulebook(context.copied_config().options())?;
     let latest = rules.at(i64::MAX);
     aggregate_functions(latest).into_iter().for_each(|function| context.register_udaf(function));

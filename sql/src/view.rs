@@ -75,6 +75,10 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("emissions", include_str!("../functions/emissions.sql")),
     ("quarterly_capture", include_str!("../functions/quarterly_capture.sql")),
     ("exceedances", include_str!("../functions/exceedances.sql")),
+    ("tax_declaration", include_str!("../functions/tax_declaration.sql")),
+    ("permit_totals", include_str!("../functions/permit_totals.sql")),
+    ("report_figures", include_str!("../functions/report_figures.sql")),
+    ("disclosure", include_str!("../functions/disclosure.sql")),
 ];
 
 static VIEWS: LazyLock<Vec<View>> =
