@@ -95,7 +95,8 @@ mod tests {
 
     /// The first pair of rows that speak of the same thing on the same day.
     fn overlap<T>(rows: &[T], same: impl Fn(&T, &T) -> bool, dates: fn(&T) -> Dates) -> Option<(&T, &T)> {
-        let pairs = rows.iter().enumerate().flat_map(|(at, one)| rows[..at].iter().map(move |other| (other, one)));
+        let pairs =
+            rows.iter().enumerate().flat_map(|(at, one)| rows[..at].iter().map(move |other| (other, one)));
         pairs.into_iter().find(|(one, other)| {
             let ((a, until_a), (b, until_b)) = (dates(one), dates(other));
             same(one, other) && until_b.is_none_or(|end| a <= end) && until_a.is_none_or(|end| b <= end)
@@ -114,14 +115,18 @@ mod tests {
             assert!(["air", "water_1", "water_2"].contains(&row.tax_class.as_str()), "{row:?}");
         }
         for row in tax_rates() {
-            assert!(row.rate > 0.0 && !row.clause.is_empty() && MARKS.contains(&row.mark.as_str()), "{row:?}");
+            assert!(
+                row.rate > 0.0 && !row.clause.is_empty() && MARKS.contains(&row.mark.as_str()),
+                "{row:?}"
+            );
             assert!(["air", "water"].contains(&row.medium.as_str()), "{row:?}");
         }
     }
 
     #[test]
     fn every_code_is_a_factor_of_the_class_s_medium_that_has_a_mass() {
-        let equivalents = equivalents().iter().filter_map(|e| Some((e.factor.as_deref()?, e.tax_class.as_str())));
+        let equivalents =
+            equivalents().iter().filter_map(|e| Some((e.factor.as_deref()?, e.tax_class.as_str())));
         let rates = tax_rates().iter().filter_map(|r| Some((r.factor.as_deref()?, r.medium.as_str())));
         for (code, class) in equivalents.chain(rates) {
             assert!(factor(code).is_some_and(|f| f.total_unit.is_some()), "{code}");

@@ -1,6 +1,6 @@
 -- Actual emissions against the permit, of every outlet and of an enterprise's main outlets together (许可排放量执行情况).
 --
--- clause: HJ 942-2018: actual emissions from automatic data, not usable with too much of the running time missing [recall]; quarters of too low a capture have no mass: industrial-source accounting handbook [standard]; a part of a year is set beside the year's permit [default]; the sum has a mass and a permit only where each of its outlets has one [default]
+-- clause: HJ 942-2018: actual emissions from automatic data, not usable with too much of the running time missing [recall]; quarters of too low a capture have no mass: industrial-source accounting handbook [standard]; a part of a year is set beside the year's permit [default]; the sum is usable where each of its outlets is, and has a permit where each has one [default]
 -- grain: one row per mn and factor that has a mass, and one with mn NULL per enterprise and factor of its main outlets
 -- call: permit_totals(year)
 -- words: whole months
@@ -64,12 +64,14 @@ of_outlets AS (
         p.permit_annual_t AS permitted_t,
         t.operating_hours,
         t.unmeasured_hours,
-        t.usable
+        t.usable AND coalesce(
+            t.unmeasured_hours / CAST(nullif(t.operating_hours, 0) AS DOUBLE) <= rule_number('permit_missing_share', $from), true
+        ) AS usable
     FROM totals AS t
     LEFT JOIN registered AS o ON o.mn = t.mn
     LEFT JOIN permitted AS p ON p.mn = t.mn AND p.factor = t.factor
 ),
-rows AS (
+judged AS (
     SELECT enterprise_id, mn, factor, mass_t, permitted_t, operating_hours, unmeasured_hours, usable, 1 AS outlets
     FROM of_outlets
     UNION ALL
@@ -78,7 +80,7 @@ rows AS (
         enterprise_id,
         CAST(NULL AS VARCHAR) AS mn,
         factor,
-        CASE WHEN count(mass_t) = count(*) THEN CAST(sum(CAST(mass_t AS DECIMAL(38, 15))) AS DOUBLE) END AS mass_t,
+        CAST(sum(CAST(mass_t AS DECIMAL(38, 15))) AS DOUBLE) AS mass_t,
         CASE WHEN count(permitted_t) = count(*) THEN CAST(sum(CAST(permitted_t AS DECIMAL(38, 15))) AS DOUBLE) END AS permitted_t,
         sum(operating_hours) AS operating_hours,
         sum(unmeasured_hours) AS unmeasured_hours,
@@ -87,28 +89,18 @@ rows AS (
     FROM of_outlets
     WHERE main_outlet AND enterprise_id IS NOT NULL
     GROUP BY enterprise_id, factor
-),
-judged AS (
-    SELECT
-        *,
-        unmeasured_hours / CAST(nullif(operating_hours, 0) AS DOUBLE) AS missing_ratio,
-        usable
-        AND coalesce(
-            unmeasured_hours / CAST(nullif(operating_hours, 0) AS DOUBLE) <= rule_number('permit_missing_share', $from), true
-        ) AS is_usable
-    FROM rows
 )
 SELECT
     j.enterprise_id,
     j.mn,
     j.factor,
-    $from AS period,
-    CASE WHEN j.is_usable THEN j.mass_t END AS mass_t,
+    arrow_cast($from, 'Timestamp(Microsecond, None)') AS period,
+    CASE WHEN j.usable THEN j.mass_t END AS mass_t,
     j.permitted_t,
-    j.missing_ratio,
-    j.is_usable AS usable,
+    j.unmeasured_hours / CAST(nullif(j.operating_hours, 0) AS DOUBLE) AS missing_ratio,
+    j.usable,
     p.permit_no,
-    CASE WHEN j.is_usable THEN j.mass_t / nullif(j.permitted_t, 0) END AS used_ratio,
+    CASE WHEN j.usable THEN j.mass_t / nullif(j.permitted_t, 0) END AS used_ratio,
     j.outlets
 FROM judged AS j
 LEFT JOIN permits AS p ON p.enterprise_id = j.enterprise_id

@@ -1,6 +1,6 @@
 -- Environmental protection tax of every outlet and pollutant, by month (环境保护税申报).
 --
--- clause: Environmental Protection Tax Law art. 7 to 9 and annex 2, Implementing Regulations art. 10, Hubei Announcement 228 of 2017 [standard]; art. 13 [recall]; a value above its limit anywhere at the payer takes the month's reductions away [default]; of COD, BOD5 and TOC the one with most equivalents; ties by factor code; the table rows of the month's first day, the registry rows of its end; means and shares of the limit compared at nine decimals [default]
+-- clause: Environmental Protection Tax Law art. 7 to 9 and annex 2, Implementing Regulations art. 10, Hubei Announcement 228 of 2017 [standard]; art. 13 [recall]; a value above its limit anywhere at the payer takes the month's reductions away [default]; of COD, BOD5 and TOC the one with most equivalents; ties by factor code; the table rows of the month's first day, the registry rows of its end; equivalents, means and shares of the limit are compared at nine decimals [default]
 -- grain: one row per mn, factor that has a mass, and month
 -- call: tax_declaration(period)
 -- words: whole months
@@ -196,15 +196,20 @@ listed AS (
         t.mass_kg,
         i.equivalent_kg,
         t.mass_kg / i.equivalent_kg AS equivalents,
+        round_half_even(t.mass_kg / i.equivalent_kg, 9) AS compared_equivalents,
         i.taxed_once,
         c.mean_concentration,
         CASE WHEN t.medium = 'air' THEN m.limit_hour ELSE m.limit_day END AS "limit",
         coalesce(c.exceed_count, 0) AS exceed_count,
         CASE WHEN i.tax_class IS NOT NULL THEN coalesce(m.tax_rate, own.rate, other.rate) END AS rate,
-        CASE
-            WHEN i.tax_class IS NULL THEN 'not in the tax table'
-            ELSE concat(i.clause, '; ', coalesce(CASE WHEN m.tax_rate IS NOT NULL THEN 'rate of the monitor' END, own.clause, other.clause))
-        END AS basis,
+        concat(
+            coalesce(i.clause, 'not in the tax table'),
+            CASE
+                WHEN i.tax_class IS NULL THEN ''
+                WHEN m.tax_rate IS NOT NULL THEN '; rate of the monitor'
+                ELSE concat('; ', coalesce(own.clause, other.clause))
+            END
+        ) AS basis,
         CASE WHEN t.usable THEN 'automatic' ELSE 'unusable' END AS method,
         t.capture_rate,
         t.substituted_hours
@@ -232,7 +237,7 @@ candidates AS (
         tax_class IS NOT NULL
         AND equivalents IS NOT NULL
         AND (taxed_once IS NULL OR row_number() OVER (
-            PARTITION BY mn, month, taxed_once ORDER BY equivalents DESC NULLS LAST, factor
+            PARTITION BY mn, month, taxed_once ORDER BY compared_equivalents DESC NULLS LAST, factor
         ) = 1) AS takes_part,
         sum(exceed_count) OVER (PARTITION BY month, payer) AS payer_exceeds,
         sum(exceed_count) OVER (PARTITION BY month, mn) AS outlet_exceeds
@@ -244,7 +249,7 @@ ranked AS (
         CASE
             WHEN takes_part
                 THEN row_number() OVER (
-                    PARTITION BY mn, month, tax_class, takes_part ORDER BY equivalents DESC, factor
+                    PARTITION BY mn, month, tax_class, takes_part ORDER BY compared_equivalents DESC, factor
                 )
         END AS "rank",
         CASE rule_word('tax_cut_scope', month)

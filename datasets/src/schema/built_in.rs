@@ -27,8 +27,7 @@ const fn plain(name: &'static str, kind: ColumnType, en: &'static str, zh: &'sta
 
 const VALID_FROM: Column = plain("valid_from", Date, "first day in force", "生效日期");
 const VALID_TO: Column = plain("valid_to", Date, "last day in force; NULL: open", "失效日期");
-const MARK: Column =
-    plain("mark", Text, "how it is known: seed, standard, recall or default", "来源标记");
+const MARK: Column = plain("mark", Text, "how it is known: seed, standard, recall or default", "来源标记");
 const CLAUSE: Column = plain("clause", Text, "the clause it rests on, with its mark", "依据条款");
 
 /// Every built-in table, in the order of the data dictionary.
@@ -115,11 +114,26 @@ pub const BUILT_IN: &[BuiltIn] = &[
                 "监测因子编码",
             ),
             plain("tax_item", Text, "word for the item, as monitors.tax_item may say it", "税目代号"),
-            plain("name_zh", Text, "name of the item on the form; monitors.tax_item may say it, too", "税目名称"),
+            plain(
+                "name_zh",
+                Text,
+                "name of the item on the form; monitors.tax_item may say it, too",
+                "税目名称",
+            ),
             plain("tax_class", Text, "air, water_1 or water_2", "税目类别"),
             column("equivalent_kg", Float, "kg", "mass of one equivalent", "污染当量值"),
-            plain("by_default", Bool, "whether the factor is this item where its monitor names none", "是否默认税目"),
-            plain("taxed_once", Text, "group of items of which an outlet's greatest alone is taxed", "择一征收组"),
+            plain(
+                "by_default",
+                Bool,
+                "whether the factor is this item where its monitor names none",
+                "是否默认税目",
+            ),
+            plain(
+                "taxed_once",
+                Text,
+                "group of items of which an outlet's greatest alone is taxed",
+                "择一征收组",
+            ),
             VALID_FROM,
             VALID_TO,
             CLAUSE,

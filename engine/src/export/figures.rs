@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::NaiveDate;
 use plume_datasets::rules::{self, RuleSet};
@@ -46,8 +46,14 @@ const OF_VALIDITY: &[&str] = &[
     "comparison_limit.",
 ];
 /// Of rules on which masses rest.
-const OF_MASSES: &[&str] =
-    &["capture_", "gap_short_hours", "pool_", "water_pool_days", "water_manual_samples", "water_substitution"];
+const OF_MASSES: &[&str] = &[
+    "capture_",
+    "gap_short_hours",
+    "pool_",
+    "water_pool_days",
+    "water_manual_samples",
+    "water_substitution",
+];
 
 /// The rows of an export and what they rest on.
 pub(super) struct Figures {
@@ -71,8 +77,11 @@ impl Figures {
         let session = Session::new(store, options, &SessionLimits::default()).await?;
         let query = format!("SELECT * FROM {name}('{}') ORDER BY {}", request.period, request.kind.order());
         let frame = session.sql(&query).await?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let rows = concat_batches(&schema, &frame.collect().await?)?;
+        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+        let batches = frame.collect().await?;
+        let batches: Vec<RecordBatch> =
+            batches.iter().map(|batch| as_planned(&schema, batch)).collect::<Result<_>>()?;
+        let rows = concat_batches(&schema, &batches)?;
         let mut tables = BTreeMap::new();
         for table in TABLES {
             let log = session.snapshots().store().log(table)?;
@@ -117,10 +126,17 @@ impl Figures {
         }
     }
 
-    /// A column as text.
+    /// A column, where there is one.
     pub(super) fn column(&self, name: &str) -> Option<&ArrayRef> {
         self.rows.column_by_name(name)
     }
+}
+
+/// The types that a plan promises; a kind of text may come as another.
+fn as_planned(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let pairs = batch.columns().iter().zip(schema.fields());
+    let columns = pairs.map(|(column, field)| Ok(cast(column, field.data_type())?));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_>>()?)?)
 }
 
 /// The rule sets of a period, each with whether it had lapsed by its end.
@@ -224,6 +240,11 @@ pub(super) fn media(rows: &RecordBatch) -> Result<Vec<Option<char>>> {
 /// A column of floats, whatever numbers they were.
 pub(super) fn floats(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(cast(column, &DataType::Float64)?)
+}
+
+/// A column of times in µs, whatever their unit was.
+pub(super) fn times(column: &ArrayRef) -> Result<ArrayRef> {
+    Ok(cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None))?)
 }
 
 /// The day of a column of days.

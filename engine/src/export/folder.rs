@@ -16,7 +16,9 @@ const PARTIAL: &str = "partial";
 pub(super) fn check(out: &Path, request: &Request) -> Result<()> {
     let refused = |why: &str| {
         let path = out.display();
-        Err(Error::Usage(format!("{path} {why}; give --out a new or empty folder, or that of the same export")))
+        Err(Error::Usage(format!(
+            "{path} {why}; give --out a new or empty folder, or that of the same export"
+        )))
     };
     if !out.exists() {
         return Ok(());
@@ -37,7 +39,11 @@ pub(super) fn check(out: &Path, request: &Request) -> Result<()> {
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Error {
-    let full = if error.kind() == std::io::ErrorKind::StorageFull { "; make room and run the command again" } else { "" };
+    let full = if error.kind() == std::io::ErrorKind::StorageFull {
+        "; make room and run the command again"
+    } else {
+        ""
+    };
     Error::Input { path: path.display().to_string(), reason: format!("{error}{full}") }
 }
 

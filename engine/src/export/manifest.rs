@@ -98,7 +98,12 @@ pub struct FileSum {
 
 impl FileSum {
     pub(super) fn of(file: &Rendered) -> Self {
-        Self { name: file.name.clone(), rows: file.rows, bytes: file.bytes.len(), sha256: sha256(&file.bytes) }
+        Self {
+            name: file.name.clone(),
+            rows: file.rows,
+            bytes: file.bytes.len(),
+            sha256: sha256(&file.bytes),
+        }
     }
 }
 
@@ -112,8 +117,11 @@ impl Manifest {
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |reason: String| Error::Input { path: path.display().to_string(), reason };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        serde_json::from_str(&text)
-            .map_err(|error| wrong(format!("it is no manifest of an export: {error}; give the manifest.json that plume export wrote")))
+        serde_json::from_str(&text).map_err(|error| {
+            wrong(format!(
+                "it is no manifest of an export: {error}; give the manifest.json that plume export wrote"
+            ))
+        })
     }
 
     /// The text of the file.

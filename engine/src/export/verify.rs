@@ -9,10 +9,10 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use zip::ZipArchive;
 
+use super::ExportFormat;
 use super::figures::Figures;
 use super::manifest::{Manifest, sha256};
 use super::rendered::{self, Rendered};
-use super::ExportFormat;
 use crate::store::Store;
 use crate::{Error, Result};
 
@@ -48,9 +48,11 @@ pub async fn verify(path: &Path, store: Store) -> Result<Verified> {
         ("unconfirmed_rules", manifest.unconfirmed_rules == computed.unconfirmed_rules),
     ];
     let others = is_same.into_iter().filter(|(_, same)| !same);
-    differences.extend(others.map(|(field, _)| format!("{}: {field} is another", super::manifest::FILE_NAME)));
+    differences
+        .extend(others.map(|(field, _)| format!("{}: {field} is another", super::manifest::FILE_NAME)));
     if !differences.is_empty() && manifest.plume != computed.plume {
-        differences.push(format!("the export was made by plume {}, this is {}", manifest.plume, computed.plume));
+        differences
+            .push(format!("the export was made by plume {}, this is {}", manifest.plume, computed.plume));
     }
     Ok(Verified { manifest, differences })
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Timest
 use plume_sql::ViewColumn;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
-use super::figures::{Figures, day, floats, media, texts};
+use super::figures::{Figures, day, floats, media, texts, times};
 use crate::{Error, Result};
 
 /// Rows that a sheet can hold, its header among them.
@@ -129,11 +129,17 @@ fn write_column(sheet: &mut Worksheet, at: u16, column: &ArrayRef, rows: &[usize
             let values = column.as_primitive::<Date32Type>();
             for (cell, row) in cells {
                 let Some(value) = day(values.value(row)) else { continue };
-                sheet.write_with_format(cell, at, &ExcelDateTime::parse_from_str(&value.to_string())?, &date)?;
+                sheet.write_with_format(
+                    cell,
+                    at,
+                    &ExcelDateTime::parse_from_str(&value.to_string())?,
+                    &date,
+                )?;
             }
         }
         DataType::Timestamp(..) => {
-            let values = column.as_primitive::<TimestampMicrosecondType>();
+            let times = times(column)?;
+            let values = times.as_primitive::<TimestampMicrosecondType>();
             for (cell, row) in cells {
                 let value = ExcelDateTime::from_timestamp(values.value(row).div_euclid(MICROSECONDS))?;
                 sheet.write_with_format(cell, at, &value, &time)?;
@@ -173,7 +179,13 @@ fn write_notes(sheet: &mut Worksheet, figures: &Figures) -> Result<()> {
     }
     for set in &figures.rule_sets {
         let lapsed = if set.lapsed { "已过有效期,沿用" } else { "" };
-        line(&["规则集", &set.name, &set.title_zh, &format!("{} – {}", set.valid_from, set.valid_to), lapsed]);
+        line(&[
+            "规则集",
+            &set.name,
+            &set.title_zh,
+            &format!("{} – {}", set.valid_from, set.valid_to),
+            lapsed,
+        ]);
     }
     line(&["规则选项", if request.rules.is_empty() { "默认" } else { &request.rules }]);
     line(&["依据条款", figures.view.clause]);
@@ -189,7 +201,8 @@ fn write_notes(sheet: &mut Worksheet, figures: &Figures) -> Result<()> {
         line(&[column.zh, column.name, column.unit, column.en]);
     }
     for (row, cells) in (0_u32..).zip(&lines) {
-        let is_heading = row == 0 || matches!(cells.first().map(String::as_str), Some("未经确认的规则" | "栏目"));
+        let is_heading =
+            row == 0 || matches!(cells.first().map(String::as_str), Some("未经确认的规则" | "栏目"));
         for (at, cell) in (0_u16..).zip(cells).filter(|(_, cell)| !cell.is_empty()) {
             match is_heading {
                 true => sheet.write_with_format(row, at, cell, &bold)?,

@@ -28,9 +28,9 @@ impl Period {
 
     /// Whether it is a year, a quarter or a month.
     pub fn is_of_months(&self) -> bool {
-        [self.from, self.to].into_iter().all(|ts| {
-            chrono::DateTime::from_timestamp_micros(ts).is_some_and(|time| time.day() == 1)
-        })
+        [self.from, self.to]
+            .into_iter()
+            .all(|ts| chrono::DateTime::from_timestamp_micros(ts).is_some_and(|time| time.day() == 1))
     }
 }
 

@@ -72,7 +72,7 @@ pub fn tax_amount_udf() -> ScalarUDF {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    let description = "Yuan of mass ÷ equivalent × rate less the per cent waived, in decimal arithmetic, a half cent upwards (环境保护税应纳税额). Environmental Protection Tax Law art. 8 and 13 [standard]";
+    let description = "Yuan of mass ÷ equivalent × rate less the per cent waived, in decimal arithmetic, a half cent upwards (环境保护税应纳税额). Environmental Protection Tax Law, articles 8 and 13 [standard]";
     let syntax = "tax_amount(mass_kg, equivalent_kg, rate, waived_pct)";
     Documentation::builder(DOC_SECTION_MATH, description, syntax).build()
 });
@@ -97,7 +97,8 @@ impl ScalarUDFImpl for TaxAmount {
         };
         let columns = columns.each_ref().map(|column| column.as_primitive::<Float64Type>());
         let [mass, equivalent, rate, waived] = columns;
-        let mut out = Decimal128Builder::with_capacity(mass.len()).with_precision_and_scale(MONEY.0, MONEY.1)?;
+        let mut out =
+            Decimal128Builder::with_capacity(mass.len()).with_precision_and_scale(MONEY.0, MONEY.1)?;
         for row in 0..mass.len() {
             let known = columns.iter().all(|column| column.is_valid(row));
             let amount =
@@ -151,7 +152,11 @@ mod tests {
             (1e17, 1.0, 2.8, 0.0),
             (1e200, 1.0, 2.8, 0.0),
         ] {
-            assert_eq!(tax_amount(mass, equivalent, rate, waived), None, "{mass} {equivalent} {rate} {waived}");
+            assert_eq!(
+                tax_amount(mass, equivalent, rate, waived),
+                None,
+                "{mass} {equivalent} {rate} {waived}"
+            );
         }
     }
 }
