@@ -1,7 +1,7 @@
 """A slow, independent model of totals with substitution, from CONTRACT §5 and ST 3.3, 3.4.
 
 Hours, stops and due hours come from model.py. Where the two documents leave a choice open the
-comment names the line of the list of choices (model-ambiguities.md) as [n].
+comment names the line of the list of choices (docs/decisions/0005) as [n].
 
     emissions(tables, "2026-01-01", "2026-04-01", "month")
 
@@ -256,6 +256,10 @@ def hours_of(tables):
     grid = pd.date_range(start, data_end, freq="h").astype("datetime64[ns]")
 
     registry = registry_of(monitors)
+    minute = tables.get("minute")
+    if minute is not None and len(minute):
+        minute = in_force(minute.assign(ts=minute["ts"].astype("datetime64[ns]")),
+                          ["mn", "factor", "ts"])
     parts, periods = [], {}
     for mn, own_rows in hourly.groupby("mn", sort=True):
         own_rows = own_rows.copy()
@@ -268,7 +272,8 @@ def hours_of(tables):
             # an hour out of control or overdue is no valid hour, whatever its flag [12]
             lost = own_rows["factor"].eq(factor) & own_rows["ts"].isin(grid[bad[factor]])
             own_rows.loc[lost & own_rows["flag"].eq("N"), "flag"] = "D"
-        own = Outlet(mn, own_rows, None, grid)
+        own_minutes = None if minute is None else minute[minute["mn"] == mn]
+        own = Outlet(mn, own_rows, own_minutes, grid)
         for frame in outlet_hours(own, outlets, monitors, stoppages, data_end):
             factor = frame["factor"].iat[0] if len(frame) else None
             if factor is None:

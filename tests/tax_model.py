@@ -1,6 +1,6 @@
 """A slow model of the environmental protection tax declaration (ST 4.2, CONTRACT §5).
 
-The comment [n] names a line of the ambiguities file, as in substitution_model.py.
+The comment [n] names a line of docs/decisions/0005, as in substitution_model.py.
 """
 
 from decimal import ROUND_HALF_UP, Decimal

@@ -7,7 +7,7 @@
 -- factor                     HJ 212-2017 factor code (监测因子编码)
 -- ts                         start of the hour (监测时间)
 -- value            [factor]  the hour's mean; NULL unless valid (小时均值)
--- converted        [factor]  the same at the reference oxygen: as sent, else computed from the hour's valid oxygen, capped at 20 % (折算小时均值)
+-- converted        [factor]  the same at the reference oxygen: as sent, else computed from the hour's valid oxygen, capped at 20 %, else the value itself where the outlet has no reference oxygen (折算小时均值)
 -- converted_basis            sent or computed (折算值来源)
 -- flag                       flag of the reported hour (数据标记)
 -- basis                      minute where minute rows decided, else reported (判定依据)

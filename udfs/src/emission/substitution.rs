@@ -181,30 +181,52 @@ pub struct Pool {
     pub kg: f64,
 }
 
+/// Hours looked at without a branch between, so that they are a few vector instructions.
+const BLOCK: usize = 32;
+
 /// The last `count` measured hours before a position.
 fn pool(masses: &HourMasses, before: usize, count: usize) -> Option<Pool> {
-    let mut pool: Option<(usize, usize, u32, usize)> = None;
-    for position in (0..before.min(masses.len())).rev() {
-        if masses.method[position] != Method::Measured {
-            continue;
+    let before = before.min(masses.len());
+    let last = masses.method[..before].iter().rposition(|method| *method == Method::Measured)?;
+    let (mut start, mut hours) = (last + 1, 0);
+    let (mut greatest, mut holds_it) = (f64::NEG_INFINITY, 0..0);
+    while start > 0 && hours < count {
+        let mut block = start.saturating_sub(BLOCK)..start;
+        let mut measured = measured_in(&masses.method[block.clone()]);
+        while hours + measured > count {
+            measured -= usize::from(masses.method[block.start] == Method::Measured);
+            block.start += 1;
         }
-        pool = Some(match pool {
-            None => (position, position, 1, position),
-            Some((_, last, hours, source)) => {
-                let source = if masses.kg[position] >= masses.kg[source] { position } else { source };
-                (position, last, hours + 1, source)
-            }
-        });
-        if pool.is_some_and(|(_, _, hours, _)| hours as usize >= count) {
-            break;
+        let here = greatest_in(masses, &block);
+        // Of equals the earliest counts, and blocks go back in time.
+        if measured > 0 && here >= greatest {
+            (greatest, holds_it) = (here, block.clone());
         }
+        hours += measured;
+        start = block.start;
     }
-    pool.map(|(first, last, hours, source)| Pool {
+    let is_measured = |position: &usize| masses.method[*position] == Method::Measured;
+    let first = (start..=last).find(is_measured)?;
+    let source = holds_it.filter(is_measured).find(|position| masses.kg[*position] >= greatest)?;
+    Some(Pool {
         first_hour: masses.hour(first),
         last_hour: masses.hour(last),
-        hours,
+        hours: hours as u32,
         source_hour: masses.hour(source),
-        kg: masses.kg[source],
+        kg: greatest,
+    })
+}
+
+fn measured_in(methods: &[Method]) -> usize {
+    methods.iter().map(|method| u8::from(*method == Method::Measured)).fold(0, u8::wrapping_add).into()
+}
+
+/// The greatest mass of the measured hours in a block; −∞ where none is.
+fn greatest_in(masses: &HourMasses, block: &Range<usize>) -> f64 {
+    let hours = masses.method[block.clone()].iter().zip(&masses.kg[block.clone()]);
+    hours.fold(f64::NEG_INFINITY, |greatest, (method, kg)| {
+        let kg = if *method == Method::Measured { *kg } else { f64::NEG_INFINITY };
+        if kg > greatest { kg } else { greatest }
     })
 }
 
@@ -503,5 +525,39 @@ mod tests {
         // 3 mg/m³ × 4 m³/s × 3600 s
         assert!((masses.kg[1] - 0.0432).abs() < 1e-15);
         assert_eq!((masses.method[1], fills[0].pool), (Method::Manual, None));
+    }
+
+    /// The same, hour by hour.
+    fn slow_pool(masses: &HourMasses, before: usize, count: usize) -> Option<Pool> {
+        let measured: Vec<usize> =
+            (0..before).rev().filter(|at| masses.method[*at] == Method::Measured).take(count).collect();
+        let (last, first) = (measured.first()?, measured.last()?);
+        let kg = measured.iter().map(|at| masses.kg[*at]).fold(f64::NEG_INFINITY, f64::max);
+        let source = measured.iter().rev().find(|at| masses.kg[**at] == kg)?;
+        let hours = measured.len() as u32;
+        let hour = |at: &usize| masses.hour(*at);
+        Some(Pool { first_hour: hour(first), last_hour: hour(last), hours, source_hour: hour(source), kg })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_pool_in_blocks_is_the_one_hour_by_hour(
+            kinds in proptest::collection::vec((0_u8..6, 0_u8..9), 0..200),
+            before in 0_usize..220,
+            count in 1_usize..150,
+        ) {
+            let method = |kind: u8| match kind {
+                0 => Method::Stopped,
+                1 => Method::ShortPool,
+                _ => Method::Measured,
+            };
+            let masses = HourMasses {
+                first: 1000,
+                method: kinds.iter().map(|(kind, _)| method(*kind)).collect(),
+                kg: kinds.iter().map(|(_, kg)| f64::from(*kg)).collect(),
+            };
+            let before = before.min(masses.len());
+            proptest::prop_assert_eq!(pool(&masses, before, count), slow_pool(&masses, before, count));
+        }
     }
 }

@@ -58,6 +58,11 @@ pub struct MonitorFacts {
 }
 
 impl OutletFacts {
+    /// Whether the outlet stands in the registry at a time.
+    pub fn is_registered_at(&self, ts: i64) -> bool {
+        self.registered.iter().any(|span| span.contains(&ts))
+    }
+
     /// Reference oxygen in force at a time.
     pub fn o2_reference_at(&self, ts: i64) -> Option<f64> {
         self.o2_reference.iter().find(|(span, _)| span.contains(&ts)).map(|(_, o2)| *o2)

@@ -195,8 +195,8 @@ impl SettledOutlet {
     }
 
     /// Converted values of a series into `out`: as sent, else computed from the
-    /// hour's valid oxygen, capped as the rules say; NaN where the hour isn't valid or
-    /// nothing tells. `sent` tells where a value was sent.
+    /// hour's valid oxygen, capped as the rules say, else the value itself where the outlet is
+    /// registered without a reference oxygen; NaN where the hour isn't valid or nothing tells. `sent` tells where a value was sent.
     pub fn converted(
         &self,
         frame: &OutletFrame,
@@ -224,15 +224,22 @@ impl SettledOutlet {
                 }
             }
         }
-        let (Some(oxygen), Some(facts)) = (self.of(OXYGEN), facts) else { return };
+        let Some(facts) = facts else { return };
+        let oxygen = self.of(OXYGEN);
         for (position, value) in out.value.iter_mut().enumerate().filter(|(_, value)| value.is_nan()) {
             let hour = hours.first + position as i64;
-            let Some(reference) = facts.o2_reference_at(hour * HOUR_US) else { continue };
-            let rules = rules.at(day_of_hour(hour));
-            let o2 = oxygen.hours.value[position].min(rules.o2_view_cap);
-            if oxygen.hours.value[position].is_nan() {
+            let Some(reference) = facts.o2_reference_at(hour * HOUR_US) else {
+                // A standard without a reference compares the value itself (HJ 212-2017 D.2).
+                *value =
+                    if facts.is_registered_at(hour * HOUR_US) { hours.value[position] } else { f64::NAN };
+                continue;
+            };
+            let o2 = oxygen.map_or(f64::NAN, |oxygen| oxygen.hours.value[position]);
+            if o2.is_nan() {
                 continue;
             }
+            let rules = rules.at(day_of_hour(hour));
+            let o2 = o2.min(rules.o2_view_cap);
             *value = o2_convert_with(hours.value[position], o2, reference, rules.o2_air).unwrap_or(f64::NAN);
         }
     }

@@ -325,16 +325,13 @@ fn add_months(answer: &mut Answer) {
 }
 
 /// kg = concentration × m³ × 1e-6 for mg/m³ of gas and for µg/L, × 1e-3 for mg/L. An hour is
-/// measured if both are valid; a valid negative concentration counts 0.
+/// measured if both are valid; a valid negative concentration counts 0. An invalid day of water
+/// is replaced whole, once there is a valid day before it to take a mass from.
 fn add_mass(answer: &mut Answer) {
     let mut mass: BTreeMap<(Series, String), Mass> = BTreeMap::new();
+    let replaced = replaced_days(answer);
     for (((mn, factor), at), hour) in &answer.hours {
-        let (flow, kg) = match *factor {
-            "a21026" | "a34013" => ("a00000", 1e-6),
-            "w20119" => ("w00000", 1e-6),
-            "w01018" => ("w00000", 1e-3),
-            _ => continue,
-        };
+        let Some((flow, kg)) = carrier(factor) else { continue };
         if hour.no_flow {
             continue;
         }
@@ -342,6 +339,7 @@ fn add_mass(answer: &mut Answer) {
         let m3 = answer.hours.get(&((mn, flow), *at)).and_then(|flow| flow.m3);
         match (hour.value, m3) {
             _ if hour.stopped => sums.stopped_hours += 1,
+            _ if replaced.contains(&((*mn, *factor), at.div_euclid(24))) => sums.unmeasured_hours += 1,
             (Some(value), Some(m3)) => {
                 sums.measured_hours += 1;
                 sums.measured_kg += value.max(0.0) * m3 * kg;
@@ -350,6 +348,39 @@ fn add_mass(answer: &mut Answer) {
         }
     }
     answer.mass = mass;
+}
+
+/// The flow that carries a factor, and kg in one unit × 1 m³.
+fn carrier(factor: &str) -> Option<(&'static str, f64)> {
+    match factor {
+        "a21026" | "a34013" => Some(("a00000", 1e-6)),
+        "w20119" => Some(("w00000", 1e-6)),
+        "w01018" => Some(("w00000", 1e-3)),
+        _ => None,
+    }
+}
+
+/// The days of water that are not valid, after a first one that is.
+fn replaced_days(answer: &Answer) -> BTreeSet<(Series, i64)> {
+    let mut by_day: BTreeMap<(Series, i64), Vec<(i64, &Hour)>> = BTreeMap::new();
+    for ((series, at), hour) in &answer.hours {
+        if series.1.starts_with('w') && carrier(series.1).is_some() && !hour.stopped && !hour.no_flow {
+            by_day.entry((*series, at.div_euclid(24))).or_default().push((*at, hour));
+        }
+    }
+    let mut replaced = BTreeSet::new();
+    let mut valid_before: BTreeSet<Series> = BTreeSet::new();
+    for ((series, day), hours) in by_day {
+        let m3 = |at: i64| answer.hours.get(&((series.0, "w00000"), at)).and_then(|flow| flow.m3);
+        let good: Vec<i64> = hours.iter().filter(|(_, h)| h.value.is_some()).map(|(at, _)| *at).collect();
+        let carried = good.iter().filter_map(|at| m3(*at)).any(|m3| m3 > 0.0);
+        if carried && good.len() >= (3 * hours.len()).div_ceil(4) {
+            valid_before.insert(series);
+        } else if valid_before.contains(&series) {
+            replaced.insert((series, day));
+        }
+    }
+    replaced
 }
 
 /// First day of the month of a day since 1970.
