@@ -107,10 +107,6 @@ readings AS (
     FROM daily_valid
     WHERE valid AND factor LIKE 'w%' AND day >= $from AND day < $to
 ),
--- Outlets whose standard names no reference oxygen: nothing is converted.
-unconverted AS (
-    SELECT mn FROM outlets GROUP BY mn HAVING count(o2_reference) = 0
-),
 compared AS (
     SELECT
         r.mn,
@@ -119,7 +115,6 @@ compared AS (
         CASE
             WHEN coalesce(s.limit_basis, CASE WHEN r.factor LIKE 'a%' THEN 'converted' ELSE 'value' END) = 'value'
                 THEN r.value
-            WHEN u.mn IS NOT NULL THEN coalesce(r.converted, r.value)
             ELSE r.converted
         END AS shown,
         CASE WHEN r.factor LIKE 'a%' THEN s.limit_hour ELSE s.limit_day END AS "limit",
@@ -132,7 +127,6 @@ compared AS (
             AND (s.since IS NULL OR s.since <= r.ts)
             AND (s.until IS NULL OR r.ts < s.until)
             AND (s.next_since IS NULL OR r.ts < s.next_since)
-    LEFT JOIN unconverted AS u ON u.mn = r.mn
 ),
 -- Sums of decimals don't depend on the order of the rows.
 concentrations AS (
