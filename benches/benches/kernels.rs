@@ -10,7 +10,7 @@ use plume_engine::ingest::hj212::frame::{CrcDialect, Framer, crc_hj212};
 use plume_engine::ingest::hj212::segment;
 use plume_udfs::time::HOUR_US;
 use plume_udfs::validity::Rulebook;
-use plume_udfs::validity::days::{DayMean, days};
+use plume_udfs::validity::days::{DayMean, DayRule, days};
 use plume_udfs::validity::hours::{Hours, Rows};
 use plume_udfs::validity::months::months;
 
@@ -20,12 +20,13 @@ fn validity(criterion: &mut Criterion) {
     let value: Vec<f64> = (0..744).map(|hour| 20.0 + f64::from(hour % 24)).collect();
     let flag: Vec<u8> = (0..744).map(|hour| if hour % 50 == 0 { b'C' } else { b'N' }).collect();
     let book = Rulebook::by_date().expect("the built-in rules");
+    let rule = DayRule { mean: DayMean::Arithmetic, medium: Medium::Air, with_extremes: false };
     let (mut hours, mut of_days, mut of_months) = (Hours::default(), Vec::new(), Vec::new());
     criterion.bench_function("monthly_valid/one series-month", |bencher| {
         bencher.iter(|| {
             hours.reset(&(0..744), &(0..744));
             hours.settle_reported(Rows { ts: black_box(&ts), value: &value, flag: &flag });
-            days(&hours, &hours.value, &[], DayMean::Arithmetic, Medium::Air, &book, &mut of_days);
+            days(&hours, &hours.value, &[], rule, &book, &mut of_days);
             months(&of_days, &[], Medium::Air, &book, &mut of_months);
             black_box(of_months.len())
         });

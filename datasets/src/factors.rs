@@ -78,6 +78,12 @@ impl Medium {
 
 /// Factor code of oxygen in flue gas.
 pub const OXYGEN: &str = "a19001";
+/// Factor code of the temperature of flue gas, °C.
+pub const GAS_TEMPERATURE: &str = "a01012";
+/// Factor code of the static pressure of flue gas, kPa.
+pub const GAS_PRESSURE: &str = "a01013";
+/// Factor code of the humidity of flue gas, %.
+pub const GAS_HUMIDITY: &str = "a01014";
 /// Factor code of pH.
 pub const PH: &str = "w01001";
 

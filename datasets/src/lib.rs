@@ -8,14 +8,18 @@
 //! | [`factors`] | HJ 212 factor codes, their units and the codes of 2005 |
 //! | [`flags`] | the one-letter data flags |
 //! | [`rules`] | rule sets: each number of a regulation with clause and dates |
+//! | [`clocks`] | the catalogue of clocks K1 to K32 |
+//! | [`mark_words`] | the words of marks |
 //! | [`patterns`] | the catalogue of fraud patterns |
 //! | [`province`] | a synthetic province, the same for the same seed |
 //!
 //! Arrow types only; nothing here reads a store or computes a rule.
 
+pub mod clocks;
 pub mod equivalents;
 pub mod factors;
 pub mod flags;
+pub mod mark_words;
 pub mod patterns;
 pub mod province;
 pub mod rules;

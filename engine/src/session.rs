@@ -6,6 +6,7 @@ mod frames;
 pub mod options;
 mod parameters;
 pub mod period;
+mod qc_passed;
 mod rule_number;
 mod rule_word;
 mod sql_function;
@@ -28,9 +29,10 @@ use crate::store::Store;
 use crate::store::table::{STORE_URL, Snapshots, StoreTable};
 use frames::StoreFrames;
 use options::{PlumeOptions, rulebook};
+use qc_passed::QcPassed;
 use rule_number::RuleNumber;
 use rule_word::RuleWord;
-use sql_function::SqlFunction;
+use sql_function::{PlannedApart, SqlFunction};
 
 /// The catalog that holds everything.
 const CATALOG: &str = "plume";
@@ -124,6 +126,7 @@ fn context(options: PlumeOptions, limits: &SessionLimits) -> Result<SessionConte
 
 fn register_functions(context: &SessionContext) -> Result<()> {
     scalar_functions().into_iter().for_each(|function| context.register_udf(function));
+    context.register_udf(ScalarUDF::from(QcPassed::new()));
     context.register_udf(ScalarUDF::from(RuleNumber::new()));
     context.register_udf(ScalarUDF::from(RuleWord::new()));
     let rules = rulebook(context.copied_config().options())?;
@@ -165,7 +168,14 @@ fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Resu
 
 async fn register_views(context: &SessionContext) -> Result<()> {
     for view in plume_sql::views() {
-        context.sql(&format!("CREATE VIEW {} AS {}", view.name, view.sql)).await?;
+        if view.sql.contains("FROM frame.") {
+            // The rows of a frame: what asks them tells the frame which series and columns it needs.
+            context.sql(&format!("CREATE VIEW {} AS {}", view.name, view.sql)).await?;
+        } else {
+            let state = context.state();
+            let plan = state.create_logical_plan(view.sql).await?;
+            context.register_table(view.name, Arc::new(PlannedApart::new(&state, plan)?))?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 -- Mass that every outlet emitted, by hour, day, month, quarter or year (排放总量).
 --
--- clause: HJ 212-2017 eq 32-34 [standard]; HJ 75-2017 12.1.3 [recall]
+-- clause: HJ 212-2017 eq 32-34 [standard]; HJ 75-2017 12.1.3 and 12.2.3 tables 5 and 6 [recall], 180, 720, 2160 h and 75 % [standard]; HJ 356-2019 8 [recall]; docs/decisions/0005 [default]
 -- grain: one row per mn, factor that has a mass, and period
 -- call: emissions(from, to, grain)
 --
@@ -9,8 +9,8 @@
 -- period                            start of the period (统计时段)
 -- mass_kg            [kg]           mass emitted, measured and substituted; NULL unless usable (排放量)
 -- measured_kg        [kg]           mass of the measured hours, usable or not (实测排放量)
--- substituted_kg     [kg]           mass put in for the substituted hours; 0 until they are substituted (替代排放量)
--- volume_m3          [m³]           flue gas at dry standard state, or waste water, of the measured hours (排放气量或水量)
+-- substituted_kg     [kg]           mass put in for the substituted hours (替代排放量)
+-- volume_m3          [m³]           flue gas at dry standard state, or waste water, of running hours with a valid flow (排放气量或水量)
 -- operating_hours    [h]            hours measured, substituted and missing (运行小时数)
 -- measured_hours     [h]            hours with concentration and flow both valid (实测小时数)
 -- substituted_hours  [h]            hours substituted (替代小时数)
@@ -20,10 +20,10 @@
 -- usable                            whether the quarter's capture suffices for accounting (是否可用于核算)
 -- concentration      [factor]       at grain hour: the hour's concentration, where valid (排放浓度)
 -- flow               [m³/s or L/s]  at grain hour: the hour's flow, where valid (流量)
--- method                            at grain hour: measured, stopped or unresolved (核算方法)
+-- method                            at grain hour: measured, stopped, unresolved, or what stands in: day_mean, max_180h, max_720h, max_2160h, max_30d, legacy_mean, manual (核算方法)
 -- reason                            at grain hour: why the hour is as it is (原因)
 -- rule_set                          at grain hour: rule set in force (规则集)
--- gap_start                         at grain hour: start of the gap the hour is in; NULL until gaps are substituted (缺失时段起始)
+-- gap_start                         at grain hour: start of the gap the hour is in (缺失时段起始)
 -- gap_hours          [h]            at grain hour: length of that gap (缺失时段小时数)
 -- anchor                            at grain hour: moment the pool of substitution ends before (替代取值基准时间)
 -- pool_from                         at grain hour: first hour of the pool (取值池起始)

@@ -68,6 +68,9 @@ const VIEW_FILES: &[(&str, &str)] = &[
     ("daily_valid", include_str!("../views/daily_valid.sql")),
     ("monthly_valid", include_str!("../views/monthly_valid.sql")),
     ("unregistered", include_str!("../views/unregistered.sql")),
+    ("qc_verdicts", include_str!("../views/qc_verdicts.sql")),
+    ("qc_intervals", include_str!("../views/qc_intervals.sql")),
+    ("marked_hours", include_str!("../views/marked_hours.sql")),
 ];
 
 /// Each table function's file.
@@ -79,6 +82,13 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("permit_totals", include_str!("../functions/permit_totals.sql")),
     ("report_figures", include_str!("../functions/report_figures.sql")),
     ("disclosure", include_str!("../functions/disclosure.sql")),
+    ("qc_overdue", include_str!("../functions/qc_overdue.sql")),
+    ("repair_overdue", include_str!("../functions/repair_overdue.sql")),
+    ("missed_norms", include_str!("../functions/missed_norms.sql")),
+    ("abnormal_operation", include_str!("../functions/abnormal_operation.sql")),
+    ("rule_violations", include_str!("../functions/rule_violations.sql")),
+    ("furnace_temperature", include_str!("../functions/furnace_temperature.sql")),
+    ("exempt_hours", include_str!("../functions/exempt_hours.sql")),
 ];
 
 static VIEWS: LazyLock<Vec<View>> =

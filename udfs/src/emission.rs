@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod control;
 pub mod dry_standard_flow;
+pub mod gas_state;
 pub mod masses;
 pub mod o2_convert;
 pub mod ppm_to_mg;

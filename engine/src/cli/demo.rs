@@ -37,12 +37,18 @@ const QUESTIONS: &[(&str, &str)] = &[
     ),
     (
         "What was emitted in the quarter, by pollutant?
-Totals are of measured mass: an hour without valid concentration and flow is missing and adds nothing, nothing is substituted, a stopped hour emits nothing.",
+Totals are measured mass and, for hours without a valid concentration and flow, what is substituted; an hour for which nothing stands in is missing, a stopped hour emits nothing.",
         "SELECT e.factor, f.name_en, f.name_zh, count(*) AS outlets, round(sum(e.mass_kg) / 1000, 3) AS tonnes,
-                sum(e.missing_hours) AS missing_hours, sum(e.stopped_hours) AS stopped_hours,
+                round(sum(e.substituted_kg) / 1000, 3) AS substituted, sum(e.missing_hours) AS missing_hours, sum(e.stopped_hours) AS stopped_hours,
                 round(min(e.capture_rate), 3) AS least_capture
          FROM emissions('2026-01-01', '2026-04-01', 'quarter') e JOIN factors f ON f.factor = e.factor
          GROUP BY e.factor, f.name_en, f.name_zh ORDER BY e.factor",
+    ),
+    (
+        "From where did the first substituted hours of nitrogen oxides take their mass?",
+        "SELECT mn, period, round(mass_kg, 2) AS kg, method, reason, gap_hours, pool_hours, source_ts
+         FROM emissions('2026-02-01', '2026-02-08', 'hour') WHERE factor = 'a21002' AND substituted_hours = 1
+         ORDER BY period, mn LIMIT 4",
     ),
     (
         "Who emitted most nitrogen oxides in each month?",

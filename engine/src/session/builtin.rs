@@ -1,4 +1,5 @@
-//! The built-in tables: `factors`, `flags`, `rules`, `patterns`, and those of the tax.
+//! The built-in tables: `factors`, `flags`, `rules`, `patterns`, `clocks`, `mark_words`,
+//! `pollution_equivalents`, `tax_rates`.
 
 use std::sync::Arc;
 
@@ -6,9 +7,11 @@ use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatc
 use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
+use plume_datasets::clocks::clocks;
 use plume_datasets::equivalents::{equivalents, tax_rates};
 use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
+use plume_datasets::mark_words::mark_words;
 use plume_datasets::patterns::patterns;
 use plume_datasets::rules::{RuleSet, rule_sets};
 use plume_udfs::time::date_of;
@@ -22,6 +25,8 @@ pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
         ("flags", flag_table()?),
         ("rules", rule_table()?),
         ("patterns", pattern_table()?),
+        ("clocks", clock_table()?),
+        ("mark_words", mark_word_table()?),
         ("pollution_equivalents", equivalent_table()?),
         ("tax_rates", tax_rate_table()?),
     ])
@@ -160,5 +165,33 @@ fn tax_rate_table() -> Result<Arc<dyn TableProvider>> {
         ("valid_to", dates(rows, |r| r.valid_to)),
         ("clause", text(rows, |r| Some(format!("{} [{}]", r.clause, r.mark)))),
         ("mark", text(rows, |r| Some(&r.mark))),
+    ])
+}
+
+fn clock_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = clocks();
+    table(vec![
+        ("rule", text(rows, |c| Some(&c.rule))),
+        ("name_en", text(rows, |c| Some(&c.name_en))),
+        ("name_zh", text(rows, |c| Some(&c.name_zh))),
+        ("numbers", text(rows, |c| Some(&c.numbers))),
+        ("input", text(rows, |c| Some(&c.input))),
+        ("judged_in", text(rows, |c| c.judged_in.as_ref())),
+        ("checkable", text(rows, |c| Some(&c.checkable))),
+        ("reason", text(rows, |c| c.reason.as_ref())),
+        ("clause", text(rows, |c| Some(&c.clause))),
+    ])
+}
+
+fn mark_word_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = mark_words();
+    table(vec![
+        ("word", text(rows, |w| Some(&w.word))),
+        ("kind", text(rows, |w| Some(&w.kind))),
+        ("name_en", text(rows, |w| Some(&w.name_en))),
+        ("name_zh", text(rows, |w| Some(&w.name_zh))),
+        ("scope", text(rows, |w| Some(&w.scope))),
+        ("allowance", text(rows, |w| w.allowance.as_ref())),
+        ("clause", text(rows, |w| Some(&w.clause))),
     ])
 }

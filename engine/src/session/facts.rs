@@ -14,6 +14,7 @@ use datafusion::physical_plan::collect;
 use plume_datasets::factors::Medium;
 use plume_datasets::schema::Table;
 use plume_udfs::emission::control::{Check, CheckKind, MonitorSetting, control};
+use plume_udfs::emission::gas_state::GasState;
 use plume_udfs::emission::substitution::DaySamples;
 use plume_udfs::frame::facts::{MonitorFacts, OutletFacts, Registry, Span, span};
 use plume_udfs::time::day_of;
@@ -104,6 +105,13 @@ impl Rows<'_> {
         if let Some(reference) = self.float("o2_reference", row) {
             facts.o2_reference.push((in_force.clone(), reference));
         }
+        let flow_state = self.text("flow_kind", row).map(GasState::parse);
+        if let Some(state) = flow_state.filter(|state| *state != GasState::DryStandard) {
+            facts.flow_states.push((in_force.clone(), state));
+        }
+        if let Some(ambient_kpa) = self.float("ambient_kpa", row) {
+            facts.ambient_kpa.push((in_force.clone(), ambient_kpa));
+        }
         facts.registered.push(in_force);
     }
 
@@ -114,6 +122,7 @@ impl Rows<'_> {
             span: self.span("since", "until", row),
             minute_interval_s: self.float("minute_interval_s", row),
             setting: self.setting(row),
+            state: self.text("state", row).map(GasState::parse).unwrap_or_default(),
         });
     }
 

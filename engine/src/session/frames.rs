@@ -14,7 +14,7 @@ use datafusion::physical_expr::expressions::{Column, Literal, binary};
 use plume_datasets::schema::Table;
 use plume_udfs::frame::asked::FactorUsage;
 use plume_udfs::frame::exec::FrameInput;
-use plume_udfs::frame::extents::hull;
+use plume_udfs::frame::extents::{NO_HOURS, hull};
 use plume_udfs::frame::facts::Registry;
 use plume_udfs::frame::outlet::SeriesTable;
 use plume_udfs::frame::source::{FramePlan, FrameRequest, FrameSource, OutletReader};
@@ -85,7 +85,7 @@ impl StoreFrames {
 
     /// The hours from the first to the last hourly or minute row.
     async fn rows(&self) -> Result<Range<i64>> {
-        let mut rows = i64::MAX..i64::MIN;
+        let mut rows = NO_HOURS;
         for series in [SeriesTable::Hourly, SeriesTable::Minute] {
             for file in self.snapshots.files(table_named(series.name())?, false).await? {
                 if let Some((first, last)) = file.file.ts_range("ts") {

@@ -13,11 +13,14 @@
 
 use std::sync::Arc;
 
-use datafusion::catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider};
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
 use datafusion::common::{Result, ScalarValue, plan_datafusion_err, plan_err};
 use datafusion::datasource::ViewTable;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Value};
 use futures::FutureExt;
 use plume_sql::View;
@@ -145,6 +148,46 @@ impl TableFunctionImpl for SqlFunction {
         let Some(plan) = state.statement_to_plan(statement).now_or_never() else {
             return plan_err!("{} waits for its tables", self.function.name);
         };
-        Ok(Arc::new(ViewTable::new(plan?, None)))
+        Ok(Arc::new(PlannedApart::new(state, plan?)?))
+    }
+}
+
+/// Rows of a query that is planned by itself and not as a part of what asks for it: a planner walks
+/// down a plan on its stack, and functions that call one another would be too deep for it.
+#[derive(Debug)]
+pub(super) struct PlannedApart {
+    view: ViewTable,
+}
+
+impl PlannedApart {
+    /// The rows of a plan. Its types are settled here, since a scan promises its schema.
+    pub(super) fn new(state: &SessionState, plan: LogicalPlan) -> Result<Self> {
+        let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
+        Ok(Self { view: ViewTable::new(plan, None) })
+    }
+}
+
+#[async_trait]
+impl TableProvider for PlannedApart {
+    fn schema(&self) -> SchemaRef {
+        self.view.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        self.view.supports_filters_pushdown(filters)
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.view.scan(state, projection, filters, limit).await
     }
 }

@@ -57,9 +57,12 @@ impl SeriesFilter {
     fn wanted(&mut self, request: &ScanRequest<'_>, index: &SeriesIndex) -> Result<Vec<bool>> {
         let stopped =
             |mn: &str| self.registry.outlet(mn).is_some_and(|facts| !facts.production_stops.is_empty());
+        let in_other_states =
+            |mn: &str| self.registry.outlet(mn).is_some_and(|facts| facts.sends_other_states());
         let is_used = |series: &SeriesRows| match self.usage.of(&series.factor) {
             Usage::Asked | Usage::Supporting => true,
             Usage::SupportingStops => stopped(&series.mn),
+            Usage::SupportingStates => in_other_states(&series.mn),
             Usage::Unused => false,
         };
         let mut wanted: Vec<bool> = index.series().iter().map(is_used).collect();

@@ -2,6 +2,7 @@
 //! filters, order of arrival and compaction change no answer.
 
 mod filters;
+mod properties;
 mod scenario;
 mod slow;
 
@@ -28,6 +29,11 @@ proptest! {
     #[test]
     fn arrival_in_any_order_and_compaction_change_no_byte(shape in shapes()) {
         crate::fuzz::block_on(check_arrival(&shape))?;
+    }
+
+    #[test]
+    fn totals_keep_their_promises(shape in shapes()) {
+        crate::fuzz::block_on(properties::check(&shape))?;
     }
 
     #[test]

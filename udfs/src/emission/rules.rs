@@ -139,8 +139,8 @@ impl EmissionRules {
     /// The greatest error of a comparison with a sample of a value; `None` for a
     /// factor that has none.
     pub fn comparison_limit(&self, factor: &str, value: f64) -> Option<f64> {
-        let bands = self.comparison_limits.iter().filter(|limit| limit.factor == factor);
+        let mut bands = self.comparison_limits.iter().filter(|limit| limit.factor == factor);
         let first = bands.clone().next()?;
-        Some(bands.filter(|limit| limit.from <= value).last().unwrap_or(first).of(value))
+        Some(bands.rfind(|limit| limit.from <= value).unwrap_or(first).of(value))
     }
 }

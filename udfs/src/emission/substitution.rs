@@ -337,7 +337,9 @@ pub fn substitute_by_legacy_mean(
             source_hour: masses.hour(*first),
             kg: f64::NAN,
         });
-        for position in gap.first.max(wanted.start)..gap.end.min(wanted.end) {
+        let of_gap = gap.first.max(wanted.start)..gap.end.min(wanted.end);
+        let own = concentration.iter().zip(known.volume_m3).enumerate();
+        for (position, (&value, &volume_m3)) in own.take(of_gap.end).skip(of_gap.start) {
             if masses.method[position] != Method::Unresolved {
                 continue;
             }
@@ -346,8 +348,7 @@ pub fn substitute_by_legacy_mean(
                 continue;
             }
             let or = |own: f64, mean: f64| if own.is_nan() { mean } else { own };
-            let volume_m3 = or(known.volume_m3[position], mean_volume);
-            let value = or(concentration[position], mean_concentration);
+            let (value, volume_m3) = (or(value, mean_concentration), or(volume_m3, mean_volume));
             masses.method[position] = Method::LegacyMean;
             masses.kg[position] = super::masses::mass_kg(value, volume_m3, known.kg_per_unit);
         }

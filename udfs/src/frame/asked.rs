@@ -2,8 +2,9 @@
 //!
 //! A filter on `factor` alone is asked of every series before it is settled.
 //! Series that no row is asked of are read only where others rest on them: the
-//! flow of a medium; oxygen, where values are converted or production stopped. The filter is asked again of the rule's rows,
-//! so this saves work and decides nothing.
+//! flow of a medium; oxygen, where values are converted or production stopped; the temperature,
+//! pressure and humidity of gas that isn't sent as dry standard. The filter is asked again of the
+//! rule's rows, so this saves work and decides nothing.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
-use plume_datasets::factors::{Medium, OXYGEN};
+use plume_datasets::factors::{GAS_HUMIDITY, GAS_PRESSURE, GAS_TEMPERATURE, Medium, OXYGEN};
 
 /// What a query asks of a rule.
 #[derive(Debug, Clone)]
@@ -78,10 +79,12 @@ impl Asked {
         if self.media.iter().any(|medium| factor == medium.flow_factor()) {
             return Usage::Supporting;
         }
-        match (factor == OXYGEN && self.medium(Medium::Air), self.converted()) {
-            (true, true) => Usage::Supporting,
-            (true, false) => Usage::SupportingStops,
-            (false, _) => Usage::Unused,
+        match factor {
+            _ if !self.medium(Medium::Air) => Usage::Unused,
+            OXYGEN if self.converted() => Usage::Supporting,
+            OXYGEN => Usage::SupportingStops,
+            GAS_TEMPERATURE | GAS_PRESSURE | GAS_HUMIDITY => Usage::SupportingStates,
+            _ => Usage::Unused,
         }
     }
 }
@@ -95,6 +98,8 @@ pub enum Usage {
     Supporting,
     /// Rows of others rest on it where production stopped.
     SupportingStops,
+    /// Rows of others rest on it where gas is sent in another state than dry standard.
+    SupportingStates,
     /// Not at all.
     Unused,
 }
@@ -173,10 +178,11 @@ mod tests {
         let asked = asked(col("factor").like(text("a2%")));
         assert!(asked.medium(Medium::Air) && !asked.medium(Medium::Water));
         let mut usage = FactorUsage::new(Arc::new(asked));
-        let told = ["a21026", "a00000", "a19001", "a01012", "w00000"].map(|factor| usage.of(factor));
-        use Usage::{Asked, Supporting, SupportingStops, Unused};
-        assert_eq!(told, [Asked, Supporting, SupportingStops, Unused, Unused]);
-        assert_eq!(usage.of("a01012"), Unused); // remembered
+        let told = ["a21026", "a00000", "a19001", "a01012", "a01011", "w00000"];
+        let told = told.map(|factor| usage.of(factor));
+        use Usage::{Asked, Supporting, SupportingStates, SupportingStops, Unused};
+        assert_eq!(told, [Asked, Supporting, SupportingStops, SupportingStates, Unused, Unused]);
+        assert_eq!(usage.of("a01011"), Unused); // remembered
     }
 
     #[test]

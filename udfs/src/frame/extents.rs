@@ -28,7 +28,7 @@ pub struct Extents {
 
 impl Default for Extents {
     fn default() -> Self {
-        Self { outlets: BTreeMap::new(), rows: i64::MAX..i64::MIN }
+        Self { outlets: BTreeMap::new(), rows: NO_HOURS }
     }
 }
 
@@ -64,6 +64,9 @@ impl Extents {
         self.rows.clone()
     }
 }
+
+/// No hours: the hull of these and others is the others.
+pub const NO_HOURS: Range<i64> = Range { start: i64::MAX, end: i64::MIN };
 
 /// The least range that holds both.
 pub fn hull(a: &Range<i64>, b: &Range<i64>) -> Range<i64> {

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
+use plume_datasets::factors::Medium;
+
+use crate::emission::STANDARD_KPA;
 use crate::emission::control::{Control, MonitorSetting};
+use crate::emission::gas_state::GasState;
 use crate::emission::substitution::DaySamples;
 use crate::time::{HOUR_US, hour_of};
 
@@ -32,6 +36,10 @@ pub struct OutletFacts {
     pub registered: Vec<Span>,
     /// Reference oxygen in force, %.
     pub o2_reference: Vec<(Span, f64)>,
+    /// The state in which flow is sent, where it is not dry standard.
+    pub flow_states: Vec<(Span, GasState)>,
+    /// Ambient pressure, kPa.
+    pub ambient_kpa: Vec<(Span, f64)>,
     /// What is monitored.
     pub monitors: Vec<MonitorFacts>,
     /// Stops of production.
@@ -55,9 +63,34 @@ pub struct MonitorFacts {
     pub minute_interval_s: Option<f64>,
     /// What its calibration rests on.
     pub setting: MonitorSetting,
+    /// The state in which its values are sent.
+    pub state: GasState,
 }
 
 impl OutletFacts {
+    /// Whether any gas of the outlet is sent in another state than dry standard.
+    pub fn sends_other_states(&self) -> bool {
+        !self.flow_states.is_empty() || self.monitors.iter().any(|m| m.state != GasState::DryStandard)
+    }
+
+    /// The state in which values of a factor of gas are sent at a time.
+    pub fn gas_state(&self, factor: &str, ts: i64) -> GasState {
+        let of_monitor = self.monitors.iter().find(|m| m.factor == factor && m.span.contains(&ts));
+        let own = of_monitor.map_or(GasState::DryStandard, |monitor| monitor.state);
+        let of_flow =
+            || self.flow_states.iter().find(|(span, _)| span.contains(&ts)).map(|(_, state)| *state);
+        match factor == Medium::Air.flow_factor() {
+            true => of_flow().unwrap_or(own),
+            false => own,
+        }
+    }
+
+    /// Ambient pressure at a time, kPa; standard pressure where the registry doesn't say.
+    pub fn ambient_kpa_at(&self, ts: i64) -> f64 {
+        let known = self.ambient_kpa.iter().find(|(span, _)| span.contains(&ts));
+        known.map_or(STANDARD_KPA, |(_, ambient_kpa)| *ambient_kpa)
+    }
+
     /// Whether the outlet stands in the registry at a time.
     pub fn is_registered_at(&self, ts: i64) -> bool {
         self.registered.iter().any(|span| span.contains(&ts))
@@ -154,6 +187,7 @@ mod tests {
                 span: 50..i64::MAX,
                 minute_interval_s: None,
                 setting: MonitorSetting::default(),
+                state: GasState::DryStandard,
             }],
             ..Default::default()
         };

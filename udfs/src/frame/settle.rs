@@ -6,13 +6,14 @@
 
 use std::ops::Range;
 
-use plume_datasets::factors::{Medium, OXYGEN, kg_per_unit};
+use plume_datasets::factors::{GAS_HUMIDITY, GAS_PRESSURE, GAS_TEMPERATURE, Medium, OXYGEN, kg_per_unit};
 
 use super::asked::{FactorUsage, Usage};
 use super::extents::hull;
 use super::facts::{OutletFacts, Registry, hours_within};
 use super::outlet::{OutletFrame, SeriesTable, TableRows};
 use crate::emission::control::{TouchedHour, touched_hours};
+use crate::emission::gas_state::Gas;
 use crate::emission::o2_convert::o2_convert_with;
 use crate::time::{HOUR_US, day_of_hour, hour_of};
 use crate::validity::Rulebook;
@@ -50,12 +51,21 @@ pub struct SettledOutlet {
     spare: Vec<Hours>,
     contradicted: Vec<bool>,
     grid: Range<i64>,
+    /// What takes each hour's flow of gas as sent to dry standard; empty where it is sent as such.
+    flow_factor: Vec<f64>,
 }
 
 impl SettledOutlet {
     /// Settles the series that a query uses.
     pub fn new(usage: FactorUsage) -> Self {
-        Self { usage, series: Vec::new(), spare: Vec::new(), contradicted: Vec::new(), grid: 0..0 }
+        Self {
+            usage,
+            series: Vec::new(),
+            spare: Vec::new(),
+            contradicted: Vec::new(),
+            grid: 0..0,
+            flow_factor: Vec::new(),
+        }
     }
 
     /// Every series, by factor.
@@ -101,9 +111,13 @@ impl SettledOutlet {
             settle_series(&mut hours, frame, &factor, medium, facts, rules);
             self.series.push(SettledSeries { factor, medium, asked, hours, reach, control: Vec::new() });
         }
+        self.flow_factor.clear();
         if let Some(facts) = facts {
             self.apply_stops(facts, rules);
             self.apply_control(facts, rules);
+            if facts.sends_other_states() {
+                self.convert_gas(facts);
+            }
         }
         self.apply_flow();
     }
@@ -160,6 +174,43 @@ impl SettledOutlet {
         }
     }
 
+    /// Takes valid values of gas that were sent in another state to dry standard
+    /// (HJ 212-2017 D.2), by the temperature, pressure and humidity valid in the hour.
+    fn convert_gas(&mut self, facts: &OutletFacts) {
+        let len = usize::try_from(self.grid.end - self.grid.start).unwrap_or_default();
+        let valid = |factor: &str, position: usize| {
+            self.of(factor).map_or(f64::NAN, |series| series.hours.value[position])
+        };
+        let gas: Vec<Gas> = (0..len)
+            .map(|position| Gas {
+                t_c: valid(GAS_TEMPERATURE, position),
+                gauge_kpa: valid(GAS_PRESSURE, position),
+                ambient_kpa: facts.ambient_kpa_at((self.grid.start + position as i64) * HOUR_US),
+                humidity_pct: valid(GAS_HUMIDITY, position),
+            })
+            .collect();
+        let (first, mut flow_factor) = (self.grid.start, Vec::new());
+        for series in self.series.iter_mut().filter(|series| series.medium == Medium::Air) {
+            let is_flow = series.factor == Medium::Air.flow_factor();
+            if !is_flow && kg_per_unit(&series.factor).is_none() {
+                continue;
+            }
+            let dry_volume = |position: usize| {
+                let state = facts.gas_state(&series.factor, (first + position as i64) * HOUR_US);
+                gas[position].dry_standard_volume(state).unwrap_or(f64::NAN)
+            };
+            let volumes: Vec<f64> = (0..len).map(dry_volume).collect();
+            for (position, volume) in volumes.iter().enumerate() {
+                let factor = if is_flow { *volume } else { 1.0 / volume };
+                series.hours.scale(position, factor);
+            }
+            if is_flow {
+                flow_factor = volumes;
+            }
+        }
+        self.flow_factor = flow_factor;
+    }
+
     /// Marks the hours of water in which nothing flowed.
     fn apply_flow(&mut self) {
         let flow_factor = Medium::Water.flow_factor();
@@ -189,7 +240,11 @@ impl SettledOutlet {
             // Of two rows in one hour the later decides, with a total or without.
             if valid && !by_minutes {
                 let by_value = flow.value[position] * medium.cubic_metres_per_hour();
-                out[position] = if rows.total[row].is_nan() { by_value } else { rows.total[row] };
+                let factor = match medium {
+                    Medium::Air => self.flow_factor.get(position).copied().unwrap_or(1.0),
+                    Medium::Water => 1.0,
+                };
+                out[position] = if rows.total[row].is_nan() { by_value } else { rows.total[row] * factor };
             }
         }
     }
@@ -290,6 +345,12 @@ fn due_hours(
             let medium = Medium::of(factor)?;
             let asked = match usage.of(factor) {
                 Usage::Unused => return None,
+                Usage::SupportingStops if facts.is_none_or(|facts| facts.production_stops.is_empty()) => {
+                    return None;
+                }
+                Usage::SupportingStates if !facts.is_some_and(OutletFacts::sends_other_states) => {
+                    return None;
+                }
                 usage => usage == Usage::Asked,
             };
             let received = received_hours(frame, factor);

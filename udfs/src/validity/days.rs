@@ -78,6 +78,17 @@ impl Day {
     }
 }
 
+/// What is told of the days of a series.
+#[derive(Debug, Clone, Copy)]
+pub struct DayRule {
+    /// How hours are averaged.
+    pub mean: DayMean,
+    /// The medium, whose rules say how many hours a day needs.
+    pub medium: Medium,
+    /// Whether the least and greatest hour are told; always of [`DayMean::Extremes`].
+    pub with_extremes: bool,
+}
+
 /// The days of a series, from its hours. `values` are averaged (an hour's value,
 /// or its converted value; NaN unless the hour is valid); `volume_m3` of each hour weighs them. A day with nothing due, stopped
 /// or without flow is left out.
@@ -85,8 +96,7 @@ pub fn days(
     hours: &Hours,
     values: &[f64],
     volume_m3: &[f64],
-    mean: DayMean,
-    medium: Medium,
+    rule: DayRule,
     rules: &Rulebook,
     out: &mut Vec<Day>,
 ) {
@@ -99,18 +109,21 @@ pub fn days(
         let of_day = position..end;
         position = end;
         let states = &hours.state[of_day.clone()];
-        let weights = match mean {
+        let weights = match rule.mean {
             DayMean::FlowWeighted => volume_m3.get(of_day.clone()),
             _ => None,
         };
+        let values = &values[of_day];
         let first_hour = (hour - day * DAY_HOURS) as usize;
-        if let Some(summed) = sum_day(first_hour, states, &values[of_day], weights) {
-            let rules = rules.at(day);
-            let required_hours = rules.required_hours(medium, summed.due_hours);
-            let valid = summed.valid_hours > 0 && summed.valid_hours >= required_hours;
-            let partial_value = if mean == DayMean::Extremes { f64::NAN } else { summed.partial_value };
-            out.push(Day { day, required_hours, valid, partial_value, ..summed });
+        let Some(mut summed) = sum_day(first_hour, states, values, weights) else { continue };
+        if rule.with_extremes || rule.mean == DayMean::Extremes {
+            (summed.value_min, summed.value_max) = extremes(values);
         }
+        let rules = rules.at(day);
+        let required_hours = rules.required_hours(rule.medium, summed.due_hours);
+        let valid = summed.valid_hours > 0 && summed.valid_hours >= required_hours;
+        let partial_value = if rule.mean == DayMean::Extremes { f64::NAN } else { summed.partial_value };
+        out.push(Day { day, required_hours, valid, partial_value, ..summed });
     }
 }
 
@@ -121,33 +134,44 @@ fn sum_day(first_hour: usize, states: &[HourState], values: &[f64], weights: Opt
         u32::from(states.iter().map(|state| u8::from(*state == wanted)).fold(0, u8::wrapping_add))
     };
     let hours = states.len() as u32;
-    let sums = ValidSums::of(first_hour, values);
+    let valid_hours = count(HourState::Valid);
     let mut day = Day {
         day: 0,
-        partial_value: weights
-            .and_then(|weights| weighted_mean(values, weights))
-            .unwrap_or_else(|| sums.mean()),
-        value_min: sums.least(),
-        value_max: sums.greatest(),
-        valid_hours: count(HourState::Valid),
+        partial_value: f64::NAN,
+        value_min: f64::NAN,
+        value_max: f64::NAN,
+        valid_hours,
         due_hours: hours,
         required_hours: 0,
         stopped_hours: 0,
         absent_hours: 0,
         valid: false,
     };
-    if day.valid_hours == hours {
-        return Some(day); // what most days are
+    let mean = || ValidSums::of(first_hour, values).mean();
+    if valid_hours == hours {
+        // What most days are. A converted value may lack although its hour is valid.
+        let whole = whole_sum(first_hour, values) / f64::from(hours);
+        let whole = if whole.is_nan() { mean() } else { whole };
+        day.partial_value = weights.and_then(|weights| weighted_mean(values, weights)).unwrap_or(whole);
+        return Some(day);
     }
     let not_due = count(HourState::NotDue);
     if not_due == hours {
         return None;
     }
+    day.partial_value = weights.and_then(|weights| weighted_mean(values, weights)).unwrap_or_else(mean);
     day.valid_hours += count(HourState::StopContradicted);
     day.stopped_hours = count(HourState::Stopped);
     day.due_hours -= not_due + day.stopped_hours + count(HourState::NoFlow);
     day.absent_hours = count(HourState::Missing);
     Some(day)
+}
+
+/// The least and the greatest of the values that are there; NaN of none.
+fn extremes(values: &[f64]) -> (f64, f64) {
+    let there = values.iter().copied().filter(|value| !value.is_nan());
+    let least = there.clone().reduce(f64::min).unwrap_or(f64::NAN);
+    (least, there.reduce(f64::max).unwrap_or(f64::NAN))
 }
 
 /// Mean of the valid values by weight; `None` where no weight is known or all are 0.
@@ -166,68 +190,65 @@ fn weighted_mean(values: &[f64], weights: &[f64]) -> Option<f64> {
 /// a branch and without one sum waiting for another, a day takes a few vector instructions.
 /// Hours that aren't there change no bit, so a day is the same wherever its grid begins.
 struct ValidSums {
-    sum: [f64; Self::LANES],
-    count: [f64; Self::LANES],
-    least: [f64; Self::LANES],
-    greatest: [f64; Self::LANES],
+    sum: [f64; LANES],
+    count: [f64; LANES],
 }
 
-impl ValidSums {
-    const LANES: usize = 4;
+/// Lanes of a sum.
+const LANES: usize = 4;
 
+impl ValidSums {
     fn of(first_hour: usize, values: &[f64]) -> Self {
-        let mut sums = Self {
-            sum: [0.0; Self::LANES],
-            count: [0.0; Self::LANES],
-            least: [f64::INFINITY; Self::LANES],
-            greatest: [f64::NEG_INFINITY; Self::LANES],
-        };
-        let lane = first_hour % Self::LANES;
-        let (head, rest) = values.split_at(((Self::LANES - lane) % Self::LANES).min(values.len()));
-        let (chunks, tail) = rest.as_chunks();
-        if !head.is_empty() {
-            sums.add(&padded(lane, head));
-        }
-        chunks.iter().for_each(|chunk| sums.add(chunk));
-        if !tail.is_empty() {
-            sums.add(&padded(0, tail));
-        }
+        let mut sums = Self { sum: [0.0; LANES], count: [0.0; LANES] };
+        in_lanes(first_hour, values, f64::NAN, |chunk| sums.add(chunk));
         sums
     }
 
-    fn add(&mut self, values: &[f64; Self::LANES]) {
+    fn add(&mut self, values: &[f64; LANES]) {
         for (lane, &value) in values.iter().enumerate() {
             let there = !value.is_nan();
             self.sum[lane] += if there { value } else { 0.0 };
             self.count[lane] += if there { 1.0 } else { 0.0 };
-            // A comparison with NaN is false, so NaN changes neither.
-            self.least[lane] = if value < self.least[lane] { value } else { self.least[lane] };
-            self.greatest[lane] = if value > self.greatest[lane] { value } else { self.greatest[lane] };
         }
     }
 
     /// The mean; NaN of nothing.
     fn mean(&self) -> f64 {
-        let total = |lanes: &[f64; Self::LANES]| (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
-        total(&self.sum) / total(&self.count)
-    }
-
-    /// The least value; NaN of nothing.
-    fn least(&self) -> f64 {
-        let least = self.least.iter().copied().fold(f64::INFINITY, f64::min);
-        if least == f64::INFINITY { f64::NAN } else { least }
-    }
-
-    /// The greatest value; NaN of nothing.
-    fn greatest(&self) -> f64 {
-        let greatest = self.greatest.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if greatest == f64::NEG_INFINITY { f64::NAN } else { greatest }
+        across(&self.sum) / across(&self.count)
     }
 }
 
-/// Values in the lanes from `lane` on, none in the others.
-fn padded(lane: usize, values: &[f64]) -> [f64; ValidSums::LANES] {
-    let mut padded = [f64::NAN; ValidSums::LANES];
+/// The sum of values that are all there, to the same bits as [`ValidSums`] gives.
+fn whole_sum(first_hour: usize, values: &[f64]) -> f64 {
+    let mut sum = [0.0; LANES];
+    in_lanes(first_hour, values, 0.0, |chunk| {
+        sum.iter_mut().zip(chunk).for_each(|(sum, value)| *sum += value);
+    });
+    across(&sum)
+}
+
+/// The sum of lanes.
+fn across(lanes: &[f64; LANES]) -> f64 {
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+}
+
+/// Gives the values by fours, each in the lane of its hour of the day; `none` where there is no value.
+fn in_lanes(first_hour: usize, values: &[f64], none: f64, mut give: impl FnMut(&[f64; LANES])) {
+    let lane = first_hour % LANES;
+    let (head, rest) = values.split_at(((LANES - lane) % LANES).min(values.len()));
+    let (chunks, tail) = rest.as_chunks();
+    if !head.is_empty() {
+        give(&padded(lane, head, none));
+    }
+    chunks.iter().for_each(&mut give);
+    if !tail.is_empty() {
+        give(&padded(0, tail, none));
+    }
+}
+
+/// Values in the lanes from `lane` on, `none` in the others.
+fn padded(lane: usize, values: &[f64], none: f64) -> [f64; LANES] {
+    let mut padded = [none; LANES];
     padded.iter_mut().skip(lane).zip(values).for_each(|(padded, value)| *padded = *value);
     padded
 }
@@ -256,7 +277,8 @@ mod tests {
         let mut out = Vec::new();
         let book = Rulebook::by_date().unwrap();
         let volume: Vec<f64> = flow.map_or_else(Vec::new, |flow| flow.value.clone());
-        days(hours, &hours.value, &volume, DayMean::of(factor, medium), medium, &book, &mut out);
+        let rule = DayRule { mean: DayMean::of(factor, medium), medium, with_extremes: true };
+        days(hours, &hours.value, &volume, rule, &book, &mut out);
         out[0]
     }
 

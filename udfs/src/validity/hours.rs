@@ -45,6 +45,8 @@ pub enum HourState {
     OutOfControl,
     /// The monitor's calibration was overdue.
     Overdue,
+    /// Sent in another state than dry standard, and what it takes to convert it isn't valid.
+    NoGasState,
 }
 
 impl HourState {
@@ -72,6 +74,7 @@ impl HourState {
             Self::NoFlow => Some("no_flow"),
             Self::OutOfControl => Some("out_of_control"),
             Self::Overdue => Some("overdue"),
+            Self::NoGasState => Some("no_gas_state"),
         }
     }
 }
@@ -221,6 +224,15 @@ impl Hours {
             }
             self.state[position] = stopped;
             self.value[position] = f64::NAN;
+        }
+    }
+
+    /// Scales a valid hour's value; by NaN it is no longer valid.
+    pub fn scale(&mut self, position: usize, factor: f64) {
+        let Some(state) = self.state.get_mut(position).filter(|state| state.is_valid()) else { return };
+        self.value[position] *= factor;
+        if factor.is_nan() {
+            *state = HourState::NoGasState;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::{Converted, Scope, SettledOutlet, SettledSeries};
 use crate::time::day_of;
-use crate::validity::days::{Day, DayMean, days};
+use crate::validity::days::{Day, DayMean, DayRule, days};
 
 fn columns() -> [ViewColumn; 14] {
     [
@@ -39,6 +39,11 @@ fn columns() -> [ViewColumn; 14] {
     ]
 }
 
+/// Whether the least and greatest hour of a day are asked for.
+fn with_extremes(asked: &Asked) -> bool {
+    asked.column("value_min") || asked.column("value_max")
+}
+
 /// The columns that days are made of. Only days of water are weighed by `total`.
 pub(super) fn day_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
     let mut hourly = vec!["value", "flag"];
@@ -50,7 +55,7 @@ pub(super) fn day_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)
         hourly.push("converted");
         daily.push("converted");
     }
-    if asked.column("value_min") || asked.column("value_max") {
+    if with_extremes(asked) {
         daily.extend(["value_min", "value_max"]);
     }
     vec![
@@ -64,6 +69,7 @@ pub(super) fn day_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)
 #[derive(Debug, Default)]
 pub(super) struct SeriesDays {
     with_converted: bool,
+    with_extremes: bool,
     /// m³ of each hour of waste water of the outlet last seen: what weighs a day.
     volume_m3: Vec<f64>,
     volumes_of: String,
@@ -78,8 +84,8 @@ pub(super) struct SeriesDays {
 }
 
 impl SeriesDays {
-    pub(super) fn new(with_converted: bool) -> Self {
-        Self { with_converted, ..Self::default() }
+    pub(super) fn new(with_converted: bool, with_extremes: bool) -> Self {
+        Self { with_converted, with_extremes, ..Self::default() }
     }
 
     /// Sums the days of a series.
@@ -97,20 +103,15 @@ impl SeriesDays {
             settled.volumes(frame, Medium::Water, &mut self.volume_m3);
         }
         let mean = DayMean::of(factor, *medium);
-        days(hours, &hours.value, &self.volume_m3, mean, *medium, rulebook, &mut self.days);
+        let rule = DayRule { mean, medium: *medium, with_extremes: self.with_extremes };
+        days(hours, &hours.value, &self.volume_m3, rule, rulebook, &mut self.days);
         self.converted.clear();
         if self.with_converted {
             let facts = registry.outlet(&frame.mn);
             settled.converted(frame, series, facts, rulebook, &mut self.hourly_converted);
-            days(
-                hours,
-                &self.hourly_converted.value,
-                &self.volume_m3,
-                mean,
-                *medium,
-                rulebook,
-                &mut self.converted_days,
-            );
+            let rule = DayRule { with_extremes: false, ..rule };
+            let converted = &self.hourly_converted.value;
+            days(hours, converted, &self.volume_m3, rule, rulebook, &mut self.converted_days);
             self.converted.extend(self.converted_days.iter().map(|day| day.partial_value));
         }
         self.reported.clear();
@@ -169,7 +170,7 @@ impl FrameRule for DailyValid {
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
-            days: SeriesDays::new(context.asked.converted()),
+            days: SeriesDays::new(context.asked.converted(), with_extremes(&context.asked)),
             settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
             out: Rows::new(),

@@ -52,7 +52,7 @@ impl FrameRule for MonthlyValid {
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
         Box::new(Run {
-            days: SeriesDays::new(context.asked.column("converted")),
+            days: SeriesDays::new(context.asked.column("converted"), false),
             settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
             months: Vec::new(),
