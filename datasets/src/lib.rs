@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`schema`] | every table of the store: columns with type, unit, English and Chinese meaning |
+//! | [`equivalents`] | pollution equivalents and rates of the environmental protection tax |
 //! | [`factors`] | HJ 212 factor codes, their units and the codes of 2005 |
 //! | [`flags`] | the one-letter data flags |
 //! | [`rules`] | rule sets: each number of a regulation with clause and dates |
@@ -15,6 +16,7 @@
 //! Arrow types only; nothing here reads a store or computes a rule.
 
 pub mod clocks;
+pub mod equivalents;
 pub mod factors;
 pub mod flags;
 pub mod mark_words;

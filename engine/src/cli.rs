@@ -4,9 +4,11 @@
 //! Exit status: 0 done, 1 failed with one `error:` line, 2 wrong usage.
 
 mod demo;
+mod export;
 mod ingest;
 mod output;
 mod prompt;
+mod verify;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Read, Write};
@@ -17,8 +19,10 @@ use chrono::{Duration, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use plume_datasets::province::{Interval, ProvinceRequest};
 
+use crate::export::{ExportFormat, Kind};
 use crate::ingest::Format;
 use crate::session::options::{PlumeOptions, parse_time};
+use crate::session::period::Period;
 use crate::session::{Session, SessionLimits};
 use crate::store::{Store, compact, upkeep};
 use crate::{Error, Result};
@@ -49,6 +53,10 @@ enum Command {
     Ingest(IngestArgs),
     /// Run SQL; a prompt on a terminal
     Sql(SqlArgs),
+    /// Write figures that leave the house, beside a manifest that proves them
+    Export(ExportArgs),
+    /// Compute an export again as of then and tell what differs
+    Verify(VerifyArgs),
     /// Merge files, keep the order, move superseded versions out
     Compact(StoreArgs),
     /// Drop files that no commit refers to
@@ -154,6 +162,43 @@ struct SqlArgs {
     rules: Option<String>,
 }
 
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// What is exported
+    #[arg(value_enum)]
+    kind: Kind,
+    /// A directory, file://, s3://bucket/prefix or memory://
+    #[arg(long)]
+    store: String,
+    /// 2026, 2026Q1 or 2026-01; for disclosure also 2026-W05 or 2026-01-31
+    #[arg(long, value_parser = period)]
+    period: String,
+    /// The format of the files
+    #[arg(long, value_enum)]
+    format: ExportFormat,
+    /// Folder for the files and manifest.json; new, empty or that of the same export
+    #[arg(long)]
+    out: PathBuf,
+    /// Rule set and options, NAME[,key=value…]
+    #[arg(long)]
+    rules: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// The manifest.json beside the files
+    manifest: PathBuf,
+    /// The store the export was made from
+    #[arg(long)]
+    store: String,
+}
+
+/// A period of the command line.
+fn period(text: &str) -> Result<String> {
+    Period::parse(text)?;
+    Ok(text.to_owned())
+}
+
 /// A time of the command line. Unlike the session's option it can't be empty: an
 /// empty `--as-of` is a variable that wasn't set, and not now.
 fn time(text: &str) -> Result<String> {
@@ -242,6 +287,8 @@ impl Command {
             Self::Demo { store } => store.as_deref(),
             Self::Ingest(args) => Some(&args.store),
             Self::Sql(args) => Some(&args.store),
+            Self::Export(args) => Some(&args.store),
+            Self::Verify(args) => Some(&args.store),
             Self::Compact(args) | Self::Vacuum(args) | Self::Check(args) => Some(&args.store),
             Self::Generate(_) | Self::Dictionary { .. } => None,
         }
@@ -266,6 +313,8 @@ async fn run_command(command: Command) -> Result<()> {
         Command::Generate(args) => generate(&args),
         Command::Ingest(args) => ingest::run(args).await,
         Command::Sql(args) => sql(args).await,
+        Command::Export(args) => export::run(args).await,
+        Command::Verify(args) => verify::run(args).await,
         Command::Compact(args) => run_compact(&args.store).await,
         Command::Vacuum(args) => run_vacuum(&args.store).await,
         Command::Check(args) => run_check(&args.store).await,

@@ -60,6 +60,14 @@ pub enum Error {
     /// `plume check` found something.
     #[error("{0} problems found in the store")]
     Unsound(usize),
+    /// `plume verify` found a difference.
+    #[error("the export is not what the store gives: {first}{}", if *others == 0 { String::new() } else { format!("; and {others} more") })]
+    Unverified {
+        /// The first difference.
+        first: String,
+        /// How many there are besides.
+        others: usize,
+    },
     /// The log or the objects of a store.
     #[error("store {address}: {source}{}", if is_full(source) { "; make room and run the command again" } else { "" })]
     Store {

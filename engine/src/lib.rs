@@ -8,6 +8,7 @@
 
 pub mod cli;
 mod error;
+pub mod export;
 pub mod ingest;
 pub mod province_files;
 pub mod session;

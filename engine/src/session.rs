@@ -8,6 +8,7 @@ mod parameters;
 pub mod period;
 mod qc_passed;
 mod rule_number;
+mod rule_word;
 mod sql_function;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use frames::StoreFrames;
 use options::{PlumeOptions, rulebook};
 use qc_passed::QcPassed;
 use rule_number::RuleNumber;
+use rule_word::RuleWord;
 use sql_function::{PlannedApart, SqlFunction};
 
 /// The catalog that holds everything.
@@ -128,6 +130,7 @@ fn register_functions(context: &SessionContext) -> Result<()> {
     scalar_functions().into_iter().for_each(|function| context.register_udf(function));
     context.register_udf(ScalarUDF::from(QcPassed::new()));
     context.register_udf(ScalarUDF::from(RuleNumber::new()));
+    context.register_udf(ScalarUDF::from(RuleWord::new()));
     let rules = rulebook(context.copied_config().options())?;
     let latest = rules.at(i64::MAX);
     aggregate_functions(latest).into_iter().for_each(|function| context.register_udaf(function));

@@ -102,7 +102,7 @@ fn view_entries(kind: &'static str, view: &View, schema: &Schema) -> Vec<Entry> 
 }
 
 /// Scalar functions that only a session has, since they ask for its options.
-const SESSION_FUNCTIONS: &[&str] = &["qc_passed", "rule_number"];
+const SESSION_FUNCTIONS: &[&str] = &["qc_passed", "rule_number", "rule_word"];
 
 /// Scalar and aggregate functions.
 fn function_entries() -> Vec<Entry> {

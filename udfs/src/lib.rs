@@ -10,6 +10,7 @@
 //! | [`emission`] | flue-gas formulas and the mass of an hour |
 //! | [`exceedance`] | what comparing with limits rests on |
 //! | [`frame`] | all series of one outlet side by side, and the operator that cuts them |
+//! | [`tax`] | the environmental protection tax of a row |
 //! | [`registry`] | every function, for a session to register |
 
 pub mod emission;
@@ -17,5 +18,6 @@ pub mod exceedance;
 pub mod frame;
 pub mod registry;
 mod scalar;
+pub mod tax;
 pub mod time;
 pub mod validity;

@@ -7,6 +7,7 @@ use crate::emission::o2_convert::o2_convert_udf;
 use crate::emission::ppm_to_mg::ppm_to_mg_udf;
 use crate::emission::to_dry_standard::to_dry_standard_udf;
 use crate::exceedance::round_half_even::round_half_even_udf;
+use crate::tax::tax_amount::tax_amount_udf;
 use crate::validity::ValidityRules;
 use crate::validity::valid_day_mean::valid_day_mean_udaf;
 use crate::validity::valid_hour_mean::valid_hour_mean_udaf;
@@ -20,6 +21,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         dry_standard_flow_udf(),
         ppm_to_mg_udf(),
         round_half_even_udf(),
+        tax_amount_udf(),
     ]
 }
 

@@ -2,7 +2,7 @@
 //! and rule sets of this crate; a session makes the tables of them.
 
 use super::Column;
-use super::ColumnType::{self, Bool, Date, Text};
+use super::ColumnType::{self, Bool, Date, Float, Text};
 use super::columns::{FACTOR, MEDIUM, NAME_EN, NAME_ZH, column};
 
 /// A table that every session has, whatever the store.
@@ -25,6 +25,9 @@ const fn plain(name: &'static str, kind: ColumnType, en: &'static str, zh: &'sta
     column(name, kind, "", en, zh)
 }
 
+const VALID_FROM: Column = plain("valid_from", Date, "first day in force", "生效日期");
+const VALID_TO: Column = plain("valid_to", Date, "last day in force; NULL: open", "失效日期");
+const MARK: Column = plain("mark", Text, "how it is known: seed, standard, recall or default", "来源标记");
 const CLAUSE: Column = plain("clause", Text, "the clause it rests on, with its mark", "依据条款");
 
 /// Every built-in table, in the order of the data dictionary.
@@ -96,6 +99,60 @@ pub const BUILT_IN: &[BuiltIn] = &[
             plain("statistic", Text, "the statistic and its default threshold", "统计量"),
             plain("suppressors", Text, "what excuses a hit", "排除条件"),
             CLAUSE,
+        ],
+    },
+    BuiltIn {
+        name: "pollution_equivalents",
+        en: "pollution equivalents of the environmental protection tax",
+        zh: "污染当量值表",
+        clause: "Environmental Protection Tax Law annex 2; each row names its own [standard]",
+        columns: &[
+            plain(
+                "factor",
+                Text,
+                "HJ 212-2017 factor code; NULL for an item without one, which monitors.tax_item names",
+                "监测因子编码",
+            ),
+            plain("tax_item", Text, "word for the item, as monitors.tax_item may say it", "税目代号"),
+            plain(
+                "name_zh",
+                Text,
+                "name of the item on the form; monitors.tax_item may say it, too",
+                "税目名称",
+            ),
+            plain("tax_class", Text, "air, water_1 or water_2", "税目类别"),
+            column("equivalent_kg", Float, "kg", "mass of one equivalent", "污染当量值"),
+            plain(
+                "by_default",
+                Bool,
+                "whether the factor is this item where its monitor names none",
+                "是否默认税目",
+            ),
+            plain(
+                "taxed_once",
+                Text,
+                "group of items of which an outlet's greatest alone is taxed",
+                "择一征收组",
+            ),
+            VALID_FROM,
+            VALID_TO,
+            CLAUSE,
+            MARK,
+        ],
+    },
+    BuiltIn {
+        name: "tax_rates",
+        en: "rates of the environmental protection tax in Hubei",
+        zh: "适用税额表",
+        clause: "Hubei People's Congress Announcement 228 of 2017; each row names its own [standard]",
+        columns: &[
+            plain("medium", Text, "air or water", "排放介质"),
+            plain("factor", Text, "factor code; NULL: every other factor of the medium", "监测因子编码"),
+            column("rate", Float, "CNY", "yuan per equivalent", "适用税额"),
+            VALID_FROM,
+            VALID_TO,
+            CLAUSE,
+            MARK,
         ],
     },
     BuiltIn {

@@ -1,11 +1,14 @@
-//! The built-in tables: `factors`, `flags`, `rules`, `patterns`, `clocks`, `mark_words`.
+//! The built-in tables: `factors`, `flags`, `rules`, `patterns`, `clocks`, `mark_words`,
+//! `pollution_equivalents`, `tax_rates`.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, RecordBatch, StringViewArray};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, StringViewArray};
+use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use plume_datasets::clocks::clocks;
+use plume_datasets::equivalents::{equivalents, tax_rates};
 use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
 use plume_datasets::mark_words::mark_words;
@@ -24,6 +27,8 @@ pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
         ("patterns", pattern_table()?),
         ("clocks", clock_table()?),
         ("mark_words", mark_word_table()?),
+        ("pollution_equivalents", equivalent_table()?),
+        ("tax_rates", tax_rate_table()?),
     ])
 }
 
@@ -32,6 +37,13 @@ fn text<'a, T, S: AsRef<str>>(rows: &'a [T], value: impl Fn(&'a T) -> Option<S>)
     Arc::new(
         rows.iter().map(|row| value(row).map(|text| text.as_ref().to_owned())).collect::<StringViewArray>(),
     )
+}
+
+/// A column of days.
+fn dates<T>(rows: &[T], date: impl Fn(&T) -> Option<NaiveDate>) -> ArrayRef {
+    let epoch = date_of(0);
+    let day = |date: NaiveDate| i32::try_from(date.signed_duration_since(epoch).num_days()).ok();
+    Arc::new(rows.iter().map(|row| date(row).and_then(day)).collect::<Date32Array>())
 }
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> Result<Arc<dyn TableProvider>> {
@@ -98,19 +110,14 @@ fn rule_rows(set: &RuleSet) -> impl Iterator<Item = RuleRow<'_>> {
 
 fn rule_table() -> Result<Arc<dyn TableProvider>> {
     let rows: Vec<RuleRow<'_>> = rule_sets().iter().flat_map(rule_rows).collect();
-    let epoch = date_of(0);
-    let day = |date: chrono::NaiveDate| i32::try_from(date.signed_duration_since(epoch).num_days()).ok();
-    let dates = |date: fn(&RuleSet) -> chrono::NaiveDate| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| day(date(row.set))).collect::<Date32Array>())
-    };
     table(vec![
         ("rule_set", text(&rows, |row| Some(&row.set.name))),
         ("key", text(&rows, |row| Some(&row.key))),
         ("value", text(&rows, |row| Some(&row.value))),
         ("default", text(&rows, |row| Some(&row.value))),
         ("unit", text(&rows, |row| Some(row.unit))),
-        ("valid_from", dates(|set| set.valid_from)),
-        ("valid_to", dates(|set| set.valid_to)),
+        ("valid_from", dates(&rows, |row| Some(row.set.valid_from))),
+        ("valid_to", dates(&rows, |row| Some(row.set.valid_to))),
         ("clause", text(&rows, |row| Some(format!("{} [{}]", row.clause, row.mark)))),
         ("mark", text(&rows, |row| Some(row.mark))),
     ])
@@ -128,6 +135,36 @@ fn pattern_table() -> Result<Arc<dyn TableProvider>> {
         ("statistic", text(rows, |p| Some(&p.statistic))),
         ("suppressors", text(rows, |p| Some(&p.suppressors))),
         ("clause", text(rows, |p| Some(&p.clause))),
+    ])
+}
+
+fn equivalent_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = equivalents();
+    table(vec![
+        ("factor", text(rows, |e| e.factor.as_ref())),
+        ("tax_item", text(rows, |e| Some(&e.tax_item))),
+        ("name_zh", text(rows, |e| Some(&e.name_zh))),
+        ("tax_class", text(rows, |e| Some(&e.tax_class))),
+        ("equivalent_kg", Arc::new(rows.iter().map(|e| Some(e.equivalent_kg)).collect::<Float64Array>())),
+        ("by_default", Arc::new(rows.iter().map(|e| Some(e.by_default)).collect::<BooleanArray>())),
+        ("taxed_once", text(rows, |e| e.taxed_once.as_ref())),
+        ("valid_from", dates(rows, |e| Some(e.valid_from))),
+        ("valid_to", dates(rows, |e| e.valid_to)),
+        ("clause", text(rows, |e| Some(format!("{} [{}]", e.clause, e.mark)))),
+        ("mark", text(rows, |e| Some(&e.mark))),
+    ])
+}
+
+fn tax_rate_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = tax_rates();
+    table(vec![
+        ("medium", text(rows, |r| Some(&r.medium))),
+        ("factor", text(rows, |r| r.factor.as_ref())),
+        ("rate", Arc::new(rows.iter().map(|r| Some(r.rate)).collect::<Float64Array>())),
+        ("valid_from", dates(rows, |r| Some(r.valid_from))),
+        ("valid_to", dates(rows, |r| r.valid_to)),
+        ("clause", text(rows, |r| Some(format!("{} [{}]", r.clause, r.mark)))),
+        ("mark", text(rows, |r| Some(&r.mark))),
     ])
 }
 

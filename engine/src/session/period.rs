@@ -25,6 +25,13 @@ impl Period {
         let start_of = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros();
         Ok(Self { from: start_of(first), to: start_of(after) })
     }
+
+    /// Whether it is a year, a quarter or a month.
+    pub fn is_of_months(&self) -> bool {
+        [self.from, self.to]
+            .into_iter()
+            .all(|ts| chrono::DateTime::from_timestamp_micros(ts).is_some_and(|time| time.day() == 1))
+    }
 }
 
 /// The first day, and the day after the last.
@@ -69,6 +76,20 @@ mod tests {
         ] {
             let (from, to) = (parse_time(from).unwrap(), parse_time(to).unwrap());
             assert_eq!(Period::parse(text).unwrap(), Period { from, to }, "{text}");
+        }
+    }
+
+    #[test]
+    fn weeks_and_days_are_no_whole_months() {
+        for (text, whole) in [
+            ("2026", true),
+            ("2026Q4", true),
+            ("2024-02", true),
+            ("2026-W01", false),
+            ("2026-12-31", false),
+            ("2026-06-01", false),
+        ] {
+            assert_eq!(Period::parse(text).unwrap().is_of_months(), whole, "{text}");
         }
     }
 

@@ -8,6 +8,7 @@
 //! | `period` | `2026`, `2026Q1`, `2026-01`, `2026-W05`, `2026-01-31` | `$period`, `$from`, `$to` |
 //! | `year` | a year | `$year`, `$from`, `$to` |
 //! | `days`, `min_days` | a whole number | `$days`, `$min_days` |
+//! | the same, where `words:` is `whole months` | a year, quarter or month | the same |
 //! | any other | one of the words of its `words:` line | `$name` |
 
 use std::sync::Arc;
@@ -27,6 +28,9 @@ use plume_udfs::frame::source::argument_ts;
 
 use super::parameters::bind;
 use super::period::Period;
+
+/// The word of a function whose period is of whole months.
+const WHOLE_MONTHS: &str = "whole months";
 
 /// A table function that is a query with parameters.
 #[derive(Debug)]
@@ -57,6 +61,9 @@ impl SqlFunction {
                     let text =
                         text.ok_or_else(|| self.wrong(name, "a period like '2026', '2026Q1' or '2026-01'"))?;
                     let period = Period::parse(&text)?;
+                    if self.function.words().any(|word| word == WHOLE_MONTHS) && !period.is_of_months() {
+                        return Err(self.wrong(name, "whole months, like '2026', '2026Q1' or '2026-01'"));
+                    }
                     values.push((name.to_owned(), text_value(&text)));
                     values.push(("from".to_owned(), time(state, period.from)?));
                     values.push(("to".to_owned(), time(state, period.to)?));

@@ -180,6 +180,16 @@ impl Rulebook {
         self.edition(day).set.number(rule).ok()
     }
 
+    /// The word of a rule on a day; `None` where there is no such word.
+    pub fn word_at(&self, day: i64, rule: &str) -> Option<&str> {
+        self.edition(day).set.word(rule).ok()
+    }
+
+    /// The rule set in force on a day.
+    pub fn set_at(&self, day: i64) -> &RuleSet {
+        &self.edition(day).set
+    }
+
     /// The clause of a rule on a day, with its mark.
     pub fn clause_at(&self, day: i64, rule: &str) -> Option<String> {
         let rule = self.edition(day).set.rules.get(rule)?;

@@ -1,0 +1,3 @@
+//! The environmental protection tax of a row.
+
+pub mod tax_amount;
