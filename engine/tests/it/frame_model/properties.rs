@@ -111,11 +111,12 @@ async fn check_late_hour(
     }
     let [mn, factor, ts, flow] = &lacking[Dice::new(seed).below(lacking.len())][..] else { unreachable!() };
     let before = totals(session, months, "month").await;
-    let mut rows = format!("mn,factor,ts,value,flag,received_at\n{mn},{factor},{ts},0.5,N,2030-01-01\n");
+    let mut rows = format!("mn,factor,ts,value,flag,received_at\n{mn},{factor},{ts},0.5,N,2026-01-01\n");
     if flow == "NULL" {
-        rows.push_str(&format!("{mn},a00000,{ts},3,N,2030-01-01\n"));
+        rows.push_str(&format!("{mn},a00000,{ts},3,N,2026-01-01\n"));
     }
-    land_csv(session, tempdir().unwrap().path(), "late.csv", "hourly", &rows).await;
+    let landed = land_csv(session, tempdir().unwrap().path(), "late.csv", "hourly", &rows).await.counts;
+    prop_assert_eq!(landed.rejected, 0);
     let hour = totals(session, months, "hour").await;
     let hour = &hour[&(mn.clone(), factor.clone(), ts.clone())];
     // A flow in a stop of the facility stays invalid, whatever it sends.
@@ -125,7 +126,8 @@ async fn check_late_hour(
     if !rows_of(session, &in_stop).await.is_empty() {
         return Ok(());
     }
-    prop_assert_eq!((hour.measured, hour.substituted, hour.substituted_kg), (1, 0, 0.0));
+    let what = format!("{mn} {factor} {ts}: {hour:?}");
+    prop_assert_eq!((hour.measured, hour.substituted, hour.substituted_kg), (1, 0, 0.0), "{}", what);
     for (key, after) in totals(session, months, "month").await {
         let before = before.get(&key).map_or(0.0, |month| month.measured_kg);
         prop_assert!(after.measured_kg >= before, "{key:?}: {before} fell to {}", after.measured_kg);
