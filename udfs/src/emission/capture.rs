@@ -17,6 +17,10 @@ use crate::validity::Rulebook;
 pub struct Capture {
     /// The quarter, as its first month.
     pub quarter: i64,
+    /// Its first hour, counted from 1970.
+    pub first_hour: i64,
+    /// The hour after its last.
+    pub end_hour: i64,
     /// Hours running or stopped.
     pub hours: u32,
     /// Hours of stopped production.
@@ -41,11 +45,13 @@ impl Capture {
         if running + stopped_hours == 0 {
             return None;
         }
-        let first_day = first_day_of_month(quarter);
+        let (first_day, next) = (first_day_of_month(quarter), first_day_of_month(quarter + 3));
         // The share asked of so many hours is exact to far below an hour.
         let reaches = |share: f64| f64::from(measured) >= share * f64::from(running) - 1e-9;
         Some(Self {
             quarter,
+            first_hour: first_day * DAY_HOURS,
+            end_hour: next * DAY_HOURS,
             hours: running + stopped_hours,
             stopped_hours,
             invalid_hours: running - measured,

@@ -13,7 +13,7 @@
 use std::ops::Range;
 
 use super::rules::EmissionRules;
-use crate::time::{DAY_HOURS, day_of_hour, first_month_of_quarter, month_of};
+use crate::time::{DAY_HOURS, day_of_hour, first_day_of_month, first_month_of_quarter, month_of};
 use crate::validity::hours::{HourState, Hours};
 
 /// How long a period is.
@@ -299,8 +299,14 @@ pub fn sum_periods(
     let mut month: Option<(i64, PeriodSums)> = None;
     let positions = masses.clip(range);
     let mut start = positions.start;
+    // The month of the days before `next_month`: the calendar is asked once a month.
+    let (mut month_of_day, mut next_month) = (0, i64::MIN);
     while start < positions.end {
         let day = day_of_hour(masses.hour(start));
+        if day >= next_month {
+            month_of_day = month_of(day);
+            next_month = first_day_of_month(month_of_day + 1);
+        }
         let next_midnight = (day + 1) * DAY_HOURS - masses.first;
         let end = positions.end.min(usize::try_from(next_midnight).unwrap_or(positions.end));
         let sums = sum_hours(masses, volume_m3, start..end);
@@ -308,7 +314,6 @@ pub fn sum_periods(
         if sums.is_empty() {
             continue;
         }
-        let month_of_day = month_of(day);
         let period = PeriodSums { first_day: day, quarter: first_month_of_quarter(month_of_day), sums };
         if grain == Grain::Day {
             out.push(period);
@@ -333,7 +338,7 @@ fn close_month(month: Option<(i64, PeriodSums)>, grain: Grain, out: &mut Vec<Per
         Grain::Quarter => first_month_of_quarter(month),
         _ => month,
     };
-    let first_day = crate::time::first_day_of_month(first_month);
+    let first_day = first_day_of_month(first_month);
     match out.last_mut() {
         Some(period) if period.first_day == first_day => period.sums.add(&total.sums),
         _ => out.push(PeriodSums { first_day, ..total }),

@@ -23,7 +23,7 @@ use std::ops::Range;
 use super::capture::Capture;
 use super::control::TouchedHour;
 use super::masses::{HourMasses, Method};
-use crate::time::{DAY_HOURS, HOUR_US, day_of_hour, first_month_of_quarter, month_of};
+use crate::time::{DAY_HOURS, HOUR_US, day_of_hour};
 use crate::validity::Rulebook;
 
 /// Manual samples of one day of one series.
@@ -106,8 +106,7 @@ impl Known<'_> {
     }
 
     fn capture_at(&self, hour: i64) -> Option<&Capture> {
-        let quarter = first_month_of_quarter(month_of(day_of_hour(hour)));
-        self.captures.iter().find(|capture| capture.quarter == quarter)
+        self.captures.iter().find(|capture| (capture.first_hour..capture.end_hour).contains(&hour))
     }
 }
 
@@ -181,53 +180,74 @@ pub struct Pool {
     pub kg: f64,
 }
 
-/// Hours looked at without a branch between, so that they are a few vector instructions.
+/// Hours of a block.
 const BLOCK: usize = 32;
 
-/// The last `count` measured hours before a position.
-fn pool(masses: &HourMasses, before: usize, count: usize) -> Option<Pool> {
-    let before = before.min(masses.len());
-    let last = masses.method[..before].iter().rposition(|method| *method == Method::Measured)?;
-    let (mut start, mut hours) = (last + 1, 0);
-    let (mut greatest, mut holds_it) = (f64::NEG_INFINITY, 0..0);
-    while start > 0 && hours < count {
-        let mut block = start.saturating_sub(BLOCK)..start;
-        let mut measured = measured_in(&masses.method[block.clone()]);
-        while hours + measured > count {
-            measured -= usize::from(masses.method[block.start] == Method::Measured);
-            block.start += 1;
+/// How many hours of each block were measured, and the greatest mass of them, so that
+/// a pool of thousands of hours is looked through by the block.
+struct MeasuredBlocks {
+    blocks: Vec<(usize, f64)>,
+}
+
+impl MeasuredBlocks {
+    /// The blocks of a grid. Substitutes that come later are not measured and change none.
+    fn of(masses: &HourMasses) -> Self {
+        let blocks = masses.method.chunks(BLOCK).zip(masses.kg.chunks(BLOCK));
+        Self {
+            blocks: blocks.map(|(methods, kg)| (measured_in(methods), greatest_in(methods, kg))).collect(),
         }
-        let here = greatest_in(masses, &block);
-        // Of equals the earliest counts, and blocks go back in time.
-        if measured > 0 && here >= greatest {
-            (greatest, holds_it) = (here, block.clone());
-        }
-        hours += measured;
-        start = block.start;
     }
-    let is_measured = |position: &usize| masses.method[*position] == Method::Measured;
-    let first = (start..=last).find(is_measured)?;
-    let source = holds_it.filter(is_measured).find(|position| masses.kg[*position] >= greatest)?;
-    Some(Pool {
-        first_hour: masses.hour(first),
-        last_hour: masses.hour(last),
-        hours: hours as u32,
-        source_hour: masses.hour(source),
-        kg: greatest,
-    })
+
+    /// The last `count` measured hours before a position.
+    fn pool(&self, masses: &HourMasses, before: usize, count: usize) -> Option<Pool> {
+        let before = before.min(masses.len());
+        let last = masses.method[..before].iter().rposition(|method| *method == Method::Measured)?;
+        let (mut start, mut hours) = (last + 1, 0);
+        let (mut greatest, mut holds_it) = (f64::NEG_INFINITY, 0..0);
+        while start > 0 && hours < count {
+            let mut block = (start - 1) / BLOCK * BLOCK..start;
+            let whole = self.blocks.get(block.start / BLOCK).filter(|_| block.len() == BLOCK);
+            let (mut measured, mut here) = whole.copied().unwrap_or_else(|| of_block(masses, &block));
+            if hours + measured > count {
+                while hours + measured > count {
+                    measured -= usize::from(masses.method[block.start] == Method::Measured);
+                    block.start += 1;
+                }
+                here = of_block(masses, &block).1;
+            }
+            // Of equals the earliest counts, and blocks go back in time.
+            if measured > 0 && here >= greatest {
+                (greatest, holds_it) = (here, block.clone());
+            }
+            hours += measured;
+            start = block.start;
+        }
+        let is_measured = |position: &usize| masses.method[*position] == Method::Measured;
+        let first = (start..=last).find(is_measured)?;
+        let source = holds_it.filter(is_measured).find(|position| masses.kg[*position] >= greatest)?;
+        Some(Pool {
+            first_hour: masses.hour(first),
+            last_hour: masses.hour(last),
+            hours: hours as u32,
+            source_hour: masses.hour(source),
+            kg: greatest,
+        })
+    }
+}
+
+fn of_block(masses: &HourMasses, block: &Range<usize>) -> (usize, f64) {
+    let methods = &masses.method[block.clone()];
+    (measured_in(methods), greatest_in(methods, &masses.kg[block.clone()]))
 }
 
 fn measured_in(methods: &[Method]) -> usize {
-    methods.iter().map(|method| u8::from(*method == Method::Measured)).fold(0, u8::wrapping_add).into()
+    methods.iter().filter(|method| **method == Method::Measured).count()
 }
 
-/// The greatest mass of the measured hours in a block; −∞ where none is.
-fn greatest_in(masses: &HourMasses, block: &Range<usize>) -> f64 {
-    let hours = masses.method[block.clone()].iter().zip(&masses.kg[block.clone()]);
-    hours.fold(f64::NEG_INFINITY, |greatest, (method, kg)| {
-        let kg = if *method == Method::Measured { *kg } else { f64::NEG_INFINITY };
-        if kg > greatest { kg } else { greatest }
-    })
+/// The greatest mass of measured hours; −∞ where none is.
+fn greatest_in(methods: &[Method], kg: &[f64]) -> f64 {
+    let measured = methods.iter().zip(kg).filter(|(method, _)| **method == Method::Measured);
+    measured.map(|(_, kg)| *kg).fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// How one hour of a gap was filled.
@@ -251,6 +271,10 @@ pub fn substitute_gas(
     fills: &mut Vec<Fill>,
 ) -> Wants {
     let mut wants = Wants::default();
+    if gaps.is_empty() {
+        return wants;
+    }
+    let blocks = MeasuredBlocks::of(masses);
     let mut last: Option<((i64, usize), Option<Pool>)> = None;
     for gap in gaps {
         for position in gap.first.max(wanted.start)..gap.end.min(wanted.end) {
@@ -274,7 +298,7 @@ pub fn substitute_gas(
             let anchor = known.control_at(hour).map_or(masses.hour(gap.first) * HOUR_US, |hour| hour.anchor);
             let pool = match last {
                 Some((key, pool)) if key == (anchor, count) => pool,
-                _ => pool_before(masses, anchor, count),
+                _ => pool_before(masses, &blocks, anchor, count),
             };
             last = Some(((anchor, count), pool));
             wants.earlier |=
@@ -290,10 +314,10 @@ pub fn substitute_gas(
 }
 
 /// The last measured hours that start before a moment.
-fn pool_before(masses: &HourMasses, anchor: i64, count: usize) -> Option<Pool> {
+fn pool_before(masses: &HourMasses, blocks: &MeasuredBlocks, anchor: i64, count: usize) -> Option<Pool> {
     let hours_before = anchor.saturating_sub(masses.first * HOUR_US).div_euclid(HOUR_US)
         + i64::from(anchor.rem_euclid(HOUR_US) != 0);
-    pool(masses, usize::try_from(hours_before).unwrap_or_default(), count)
+    blocks.pool(masses, usize::try_from(hours_before).unwrap_or_default(), count)
 }
 
 /// Fills an hour by the day's samples of the reference method, if there are any.
@@ -373,7 +397,23 @@ mod tests {
     }
 
     fn capture(usable: bool, high: bool) -> Capture {
-        Capture { quarter: 0, hours: 0, stopped_hours: 0, invalid_hours: 0, rate: None, usable, high }
+        let (first_hour, end_hour) = (0, 90 * DAY_HOURS); // the first quarter of 1970
+        let (hours, stopped_hours, invalid_hours) = (0, 0, 0);
+        Capture {
+            quarter: 0,
+            first_hour,
+            end_hour,
+            hours,
+            stopped_hours,
+            invalid_hours,
+            rate: None,
+            usable,
+            high,
+        }
+    }
+
+    fn in_second_quarter(capture: Capture) -> Capture {
+        Capture { quarter: 3, first_hour: 90 * DAY_HOURS, end_hour: 181 * DAY_HOURS, ..capture }
     }
 
     fn filled(masses: &mut HourMasses, captures: &[Capture], control: &[TouchedHour]) -> (Vec<Fill>, Wants) {
@@ -431,14 +471,14 @@ mod tests {
         ] {
             let mut masses = before(gap);
             // Hour 3000 lies in May: both quarters have the same capture.
-            let captures = [captured, Capture { quarter: 3, ..captured }];
+            let captures = [captured, in_second_quarter(captured)];
             let (fills, _) = filled(&mut masses, &captures, &[]);
             let hours = fills[0].pool.unwrap().hours;
             assert_eq!((masses.kg[3000], masses.method[3000], hours), expected, "gap of {gap}");
             assert_eq!(fills.len(), gap);
         }
         let mut masses = before(1);
-        let captures = [capture(true, true), Capture { quarter: 3, ..capture(false, false) }];
+        let captures = [capture(true, true), in_second_quarter(capture(false, false))];
         let (fills, _) = filled(&mut masses, &captures, &[]);
         assert_eq!((masses.method[3000], fills.len()), (Method::Unresolved, 0)); // below 75 %
     }
@@ -558,7 +598,8 @@ mod tests {
                 kg: kinds.iter().map(|(_, kg)| f64::from(*kg)).collect(),
             };
             let before = before.min(masses.len());
-            proptest::prop_assert_eq!(pool(&masses, before, count), slow_pool(&masses, before, count));
+            let pool = MeasuredBlocks::of(&masses).pool(&masses, before, count);
+            proptest::prop_assert_eq!(pool, slow_pool(&masses, before, count));
         }
     }
 }
