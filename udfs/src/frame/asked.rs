@@ -55,6 +55,11 @@ impl Asked {
         Self { is_about, ..self }
     }
 
+    /// The columns asked for.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.output.fields().iter().map(|field| field.name().as_str())
+    }
+
     /// Whether a column of the rule's output is asked for.
     pub fn column(&self, name: &str) -> bool {
         self.output.column_with_name(name).is_some()

@@ -64,6 +64,7 @@ pub(super) async fn check(shape: &Shape) -> Result<(), TestCaseError> {
             check_one(&total).map_err(|error| TestCaseError::fail(format!("{grain} {key:?}: {error}")))?;
         }
     }
+    check_columns(&session, &months).await?;
     check_sums(&session, &months).await?;
     check_late_hour(&session, &months, shape.seed).await
 }
@@ -74,6 +75,20 @@ fn check_one(total: &Total) -> Result<(), TestCaseError> {
     prop_assert_eq!(total.mass_kg.is_some(), total.usable, "{:?}", total);
     prop_assert_eq!(total.operating, total.measured + total.substituted + total.missing, "{:?}", total);
     prop_assert!(total.capture_rate.is_none_or(|rate| (0.0..=1.0).contains(&rate)), "{total:?}");
+    Ok(())
+}
+
+/// What was measured is the same whether substitutes are asked for beside it or not.
+async fn check_columns(session: &Session, (from, to): &(String, String)) -> Result<(), TestCaseError> {
+    let columns = "mn, factor, period, measured_kg, volume_m3, operating_hours, measured_hours, capture_rate";
+    let rows = format!("emissions('{from}', '{to}', 'month')");
+    let alone = rows_of(session, &format!("SELECT {columns} FROM {rows} ORDER BY 1, 2, 3")).await;
+    let with = format!("SELECT {columns}, mass_kg, missing_hours FROM {rows} ORDER BY 1, 2, 3");
+    let beside = rows_of(session, &with).await.into_iter().map(|mut row| {
+        row.truncate(alone.first().map_or(0, Vec::len));
+        row
+    });
+    prop_assert_eq!(&beside.collect::<Vec<_>>(), &alone);
     Ok(())
 }
 

@@ -102,6 +102,7 @@ impl FrameRule for Emissions {
             out: Rows::new(self.schema()),
             hours: self.hours.clone(),
             grain: self.grain,
+            substitutes_gas: shows_substitutes(&context.asked),
             masses: OutletMasses::new(&context, whole_quarters(&self.hours)),
             context,
             periods: Vec::new(),
@@ -113,6 +114,7 @@ struct Run {
     context: RuleContext,
     hours: Range<i64>,
     grain: Grain,
+    substitutes_gas: bool,
     masses: OutletMasses,
     periods: Vec<PeriodSums>,
     out: Rows,
@@ -121,7 +123,7 @@ struct Run {
 impl FrameRun for Run {
     fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
         self.masses.measure(frame, scope, &self.context);
-        let wants = self.masses.substitute(&frame.mn, &self.hours, &self.context);
+        let wants = self.masses.substitute(&frame.mn, &self.hours, self.substitutes_gas, &self.context);
         if wants != Wants::default() {
             return Ok(Reading::Needs(widened(&scope.hours, wants, &self.context.scope.hours)));
         }
@@ -146,6 +148,24 @@ impl FrameRun for Run {
     fn take(&mut self) -> Result<RecordBatch> {
         self.out.take()
     }
+}
+
+/// Whether a column is asked for that tells substitutes of gas. Those leave what was
+/// measured as it is; on an invalid day of water they don't.
+fn shows_substitutes(asked: &Asked) -> bool {
+    const MEASURED: [&str; 10] = [
+        "mn",
+        "factor",
+        "period",
+        "measured_kg",
+        "volume_m3",
+        "operating_hours",
+        "measured_hours",
+        "stopped_hours",
+        "capture_rate",
+        "usable",
+    ];
+    asked.columns().any(|column| !MEASURED.contains(&column))
 }
 
 /// More hours than were read: at first so many as a rule planned to read, then all.

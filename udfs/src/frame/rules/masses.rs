@@ -144,14 +144,23 @@ impl OutletMasses {
         }
     }
 
-    /// Substitutes what was not measured of `hours`; tells whether hours beside those
-    /// settled are wanted for that.
-    pub(super) fn substitute(&mut self, mn: &str, hours: &Range<i64>, context: &RuleContext) -> Wants {
+    /// Substitutes what was not measured of `hours`, of gas only if asked; tells whether
+    /// hours beside those settled are wanted for that.
+    pub(super) fn substitute(
+        &mut self,
+        mn: &str,
+        hours: &Range<i64>,
+        of_gas: bool,
+        context: &RuleContext,
+    ) -> Wants {
         let facts = context.registry.outlet(mn);
         let rulebook = context.rulebook.as_ref();
         let mut wants = Wants::default();
         for one in &mut self.of_series[..self.used] {
             let series = &self.settled.series()[one.settled];
+            if series.medium == Medium::Air && !of_gas {
+                continue;
+            }
             let wanted = one.masses.clip(hours);
             let flow = self.settled.of(series.medium.flow_factor());
             let no_control: &[TouchedHour] = &[];
