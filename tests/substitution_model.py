@@ -677,6 +677,8 @@ def water_days(hours):
         value = np.nan
         if valid and len(weighted):
             value = float((weighted["value"] * weighted["m3"]).sum() / weighted["m3"].sum())
+        elif valid:
+            value = float(good["value"].mean())                    # no flow to weigh by [55]
         out.append(dict(mn=mn, factor=factor, day=day, valid=valid, value=value,
                         converted=np.nan))
     return pd.DataFrame(out, columns=["mn", "factor", "day", "valid", "value", "converted"])
