@@ -86,7 +86,7 @@ impl SqlFunction {
                 }
             }
         }
-        check_order(&values, exprs, self.function)?;
+        check_order(exprs, self.function)?;
         Ok(values)
     }
 
@@ -96,12 +96,11 @@ impl SqlFunction {
 }
 
 /// `from` must lie before `to`.
-fn check_order(values: &[(String, SqlExpr)], exprs: &[Expr], function: &View) -> Result<()> {
+fn check_order(exprs: &[Expr], function: &View) -> Result<()> {
     let of = |wanted: &str| {
         function.parameters().zip(exprs).find(|(name, _)| *name == wanted).map(|(_, expr)| expr)
     };
     let (Some(from), Some(to)) = (of("from"), of("to")) else { return Ok(()) };
-    debug_assert!(!values.is_empty());
     if argument_ts("from", from)? >= argument_ts("to", to)? {
         return plan_err!("from must lie before to in {}", function.call);
     }
