@@ -1,6 +1,6 @@
 -- How the points of every city, and of the province, transmitted in every month (联网情况报表).
 --
--- clause: annex 2-3 I.2: effective transmission by area and time, share of points at or above 95 % [seed]; a point is an outlet, one with nothing due is left out [default]
+-- clause: annex 2-3 I.2: effective transmission by area and time, share of points at or above 95 % [seed]; a point is an outlet, one with nothing due is left out; an hour counts where the outlet stood in it [default]
 -- grain: one row per city and month in [from, to), and one of all points: scope province
 -- call: network_report(from, to)
 -- example: network_report('2026-01-01', '2026-04-01')
@@ -19,15 +19,19 @@
 -- scope              city or province (统计范围)
 WITH by_point AS (
     SELECT
-        mn,
-        city,
-        date_trunc('month', ts) AS period,
-        count(*) FILTER (WHERE due) AS expected,
-        count(*) FILTER (WHERE received) AS received,
-        count(*) FILTER (WHERE valid) AS valid
-    FROM transmission_hours
-    WHERE ts >= $from AND ts < $to
-    GROUP BY mn, city, date_trunc('month', ts)
+        d.mn,
+        p.city,
+        date_trunc('month', CAST(d.day AS TIMESTAMP(6))) AS period,
+        sum(d.due_hours) AS expected,
+        sum(d.received_hours) AS received,
+        sum(d.valid_hours) AS valid
+    FROM transmission_days($from, $to, 'hour') AS d
+    LEFT JOIN outlet_places AS p
+        ON
+            p.mn = d.mn
+            AND (p.since IS NULL OR p.since <= d.first_hour)
+            AND (p.until IS NULL OR d.first_hour < p.until)
+    GROUP BY d.mn, p.city, date_trunc('month', CAST(d.day AS TIMESTAMP(6)))
 ),
 scoped AS (
     SELECT

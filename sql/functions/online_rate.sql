@@ -1,6 +1,6 @@
 -- For how much of the hours due every series was online (在线率).
 --
--- clause: annex 2-3 I.2: online rate per point and by city [seed]; online is time with data within 2 intervals: the hour or the one before has a row of any level [default]
+-- clause: annex 2-3 I.2: online rate per point and by city [seed]; online is time with data within 2 intervals: the hour or the one before has a row of any level; an hour counts where the outlet stood in it [default]
 -- grain: one row per mn, factor, enterprise and city with an hour due
 -- call: online_rate(from, to)
 -- example: online_rate('2026-01-01', '2026-02-01')
@@ -13,49 +13,20 @@
 -- received      [h]  hours of them online (在线小时数)
 -- valid         [h]  hours of them with a valid result (有效小时数)
 -- rate          [1]  received ÷ expected (在线率)
-WITH rows_of_hour AS (
-    SELECT mn, factor, date_trunc('hour', ts) AS ts
-    FROM minute
-    WHERE ts >= $from - INTERVAL '1 day' AND ts < $to
-    UNION
-    SELECT mn, factor, date_trunc('hour', ts) AS ts
-    FROM realtime
-    WHERE ts >= $from - INTERVAL '1 day' AND ts < $to
-),
-hours AS (
-    SELECT
-        h.mn,
-        h.factor,
-        h.ts,
-        h.city,
-        h.enterprise_id,
-        h.due,
-        h.valid,
-        max(CASE WHEN h.came OR r.mn IS NOT NULL THEN h.ts END) OVER (
-            PARTITION BY h.mn, h.factor ORDER BY h.ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS last_data
-    FROM transmission_hours AS h
-    LEFT JOIN rows_of_hour AS r ON r.mn = h.mn AND r.factor = h.factor AND r.ts = h.ts
-    -- A day before, so that what came before the first hour is seen.
-    WHERE h.ts >= $from - INTERVAL '1 day' AND h.ts < $to
-),
-judged AS (
-    SELECT
-        *,
-        coalesce(
-            date_part('epoch', ts) - date_part('epoch', last_data) < 3600 * rule_number('online_intervals', ts), false
-        ) AS is_online
-    FROM hours
-    WHERE due AND ts >= $from
-)
 SELECT
-    city,
-    enterprise_id,
-    mn,
-    factor,
-    count(*) AS expected,
-    count(*) FILTER (WHERE is_online) AS received,
-    count(*) FILTER (WHERE valid) AS valid,
-    CAST(count(*) FILTER (WHERE is_online) AS DOUBLE) / count(*) AS rate
-FROM judged
-GROUP BY city, enterprise_id, mn, factor
+    p.city,
+    p.enterprise_id,
+    d.mn,
+    d.factor,
+    sum(d.due_hours) AS expected,
+    sum(d.online_hours) AS received,
+    sum(d.valid_hours) AS valid,
+    CAST(sum(d.online_hours) AS DOUBLE) / sum(d.due_hours) AS rate
+FROM transmission_days($from, $to, 'hour') AS d
+LEFT JOIN outlet_places AS p
+    ON
+        p.mn = d.mn
+        AND (p.since IS NULL OR p.since <= d.first_hour)
+        AND (p.until IS NULL OR d.first_hour < p.until)
+GROUP BY p.city, p.enterprise_id, d.mn, d.factor
+HAVING sum(d.due_hours) > 0

@@ -24,63 +24,27 @@
 -- mean_converted [factor]  mean at the reference oxygen, as `mean` (折算均值)
 -- volume_m3      [m³]      flue gas at dry standard state, or waste water, of the measured hours (排放气量或水量)
 -- unit                     unit of the values (计量单位)
-WITH
--- Approved stops of the facility, each outlet's joined where they overlap, so that no hour meets two.
-cut_stops AS (
+WITH hours AS (
     SELECT
         mn,
-        started,
-        coalesce(ended, CAST('9999-12-31' AS TIMESTAMP(6))) AS ended,
-        CASE
-            WHEN
-                started <= max(coalesce(ended, CAST('9999-12-31' AS TIMESTAMP(6)))) OVER (
-                    PARTITION BY mn ORDER BY started, ended ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                )
-                THEN 0
-            ELSE 1
-        END AS is_first
-    FROM stoppages
-    WHERE kind = 'facility' AND approved
-),
-approved_stops AS (
-    SELECT mn, min(started) AS started, max(ended) AS ended
-    FROM (SELECT *, sum(is_first) OVER (PARTITION BY mn ORDER BY started, ended) AS stop FROM cut_stops)
-    GROUP BY mn, stop
-),
-settled AS (
-    SELECT
-        h.mn,
-        h.factor,
-        date_trunc($kind, h.ts) AS period,
-        h.valid,
-        coalesce(h.reason = 'stopped', false) AS is_stopped,
-        coalesce(h.reason NOT IN ('stopped', 'no_flow'), true) AND a.mn IS NULL AS is_due,
-        h.basis IS NOT NULL AS is_received
-    FROM approved_stops AS a
-    RIGHT JOIN hourly_valid AS h
-        ON a.mn = h.mn AND h.reason = 'facility_stopped' AND a.started <= h.ts AND h.ts < a.ended
-    WHERE
-        h.ts >= date_trunc($kind, $from)
-        AND h.ts
-        < date_trunc($kind, $to - INTERVAL '1 microsecond') + CASE $kind
+        factor,
+        date_trunc($kind, CAST(day AS TIMESTAMP(6))) AS period,
+        sum(valid_hours) AS valid_hours,
+        sum(due_hours) AS due_hours,
+        sum(received_hours) AS received_hours,
+        sum(stopped_hours) AS stopped_hours
+    FROM transmission_days(
+        date_trunc($kind, $from),
+        date_trunc($kind, $to - INTERVAL '1 microsecond') + CASE $kind
             WHEN 'day' THEN INTERVAL '1 day'
             WHEN 'week' THEN INTERVAL '7 days'
             WHEN 'month' THEN INTERVAL '1 month'
             WHEN 'quarter' THEN INTERVAL '3 months'
             ELSE INTERVAL '1 year'
-        END
-),
-hours AS (
-    SELECT
-        mn,
-        factor,
-        period,
-        sum(CASE WHEN is_due AND valid THEN 1 ELSE 0 END) AS valid_hours,
-        sum(CASE WHEN is_due THEN 1 ELSE 0 END) AS due_hours,
-        sum(CASE WHEN is_due AND is_received THEN 1 ELSE 0 END) AS received_hours,
-        sum(CASE WHEN is_stopped THEN 1 ELSE 0 END) AS stopped_hours
-    FROM settled
-    GROUP BY mn, factor, period
+        END,
+        'hour'
+    )
+    GROUP BY 1, 2, 3
 ),
 -- Sums of decimals are the same in any order.
 days AS (

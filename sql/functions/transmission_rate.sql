@@ -1,6 +1,6 @@
 -- Effective transmission of every outlet, of every city and of the province (数据传输有效率).
 --
--- clause: Measures 8(2), Guide 16: more than 95 % [seed]; marking rule of 2022: transmission rate × validity rate [standard]; counted in hours, days stand beside; due to be valid is what was received, so that a lost hour is charged once; an outlet with nothing due passes and is left out of the shares [default]
+-- clause: Measures 8(2), Guide 16: more than 95 % [seed]; marking rule of 2022: transmission rate × validity rate [standard]; counted in hours, days stand beside; due to be valid is what was received, so that a lost hour is charged once; an outlet with nothing due passes and is left out of the shares; an hour counts where the outlet stood in it [default]
 -- grain: one row per mn and city it stood in; mn NULL: one row per city, and one of all outlets
 -- call: transmission_rate(from, to)
 -- example: transmission_rate('2026-01-01', '2026-04-01')
@@ -21,35 +21,23 @@
 -- outlets        [1]  outlets with a result due (应传排放口数)
 -- outlets_passed [1]  outlets of them that passed (达标排放口数)
 -- outlet_share   [1]  outlets_passed ÷ outlets; NULL where no outlet was due (达标率)
-WITH by_day AS (
+WITH by_outlet AS (
     SELECT
-        mn,
-        factor,
-        city,
-        CAST(ts AS DATE) AS day,
-        count(*) FILTER (WHERE due) AS expected,
-        count(*) FILTER (WHERE received) AS received,
-        count(*) FILTER (WHERE valid) AS valid
-    FROM transmission_hours
-    WHERE ts >= $from AND ts < $to
-    GROUP BY mn, factor, city, CAST(ts AS DATE)
-),
-by_outlet AS (
-    SELECT
-        b.mn,
-        b.city,
-        sum(b.expected) AS expected,
-        sum(b.received) AS received,
-        sum(b.valid) AS valid,
-        count(*) FILTER (WHERE b.expected > 0) AS expected_days,
-        count(*) FILTER (WHERE b.expected > 0 AND (b.received > 0 OR d.basis = 'reported')) AS received_days,
-        count(*) FILTER (WHERE b.expected > 0 AND d.valid) AS valid_days
-    FROM by_day AS b
-    LEFT JOIN (
-        SELECT mn, factor, day, basis, valid FROM daily_valid WHERE day >= CAST($from AS DATE) AND day < $to
-    ) AS d
-        ON d.mn = b.mn AND d.factor = b.factor AND d.day = b.day
-    GROUP BY b.mn, b.city
+        d.mn,
+        p.city,
+        sum(d.due_hours) AS expected,
+        sum(d.received_hours) AS received,
+        sum(d.valid_hours) AS valid,
+        sum(d.expected) AS expected_days,
+        sum(d.received) AS received_days,
+        sum(d.valid) AS valid_days
+    FROM transmission_days($from, $to, 'day') AS d
+    LEFT JOIN outlet_places AS p
+        ON
+            p.mn = d.mn
+            AND (p.since IS NULL OR p.since <= d.first_hour)
+            AND (p.until IS NULL OR d.first_hour < p.until)
+    GROUP BY d.mn, p.city
 ),
 judged AS (
     SELECT

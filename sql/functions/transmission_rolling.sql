@@ -16,23 +16,20 @@
 -- passed            whether the rate is above the share asked for, or nothing was due (是否达标)
 -- window_start      first day of the window (窗口起始日)
 -- window_end        last day of the window (窗口截止日)
-WITH hours AS (
-    -- Days are counted from 1970-01-01, so that a window of any length can be cut.
-    SELECT mn, arrow_cast(CAST(ts AS DATE), 'Int32') AS day, due, received, valid
-    FROM due_hours
-    WHERE
-        ts >= CAST(arrow_cast(arrow_cast(arrow_cast(CAST($from AS DATE), 'Int32') - $days, 'Int32'), 'Date32') AS TIMESTAMP)
-        AND ts < $to + INTERVAL '1 day'
-),
-by_day AS (
+WITH by_day AS (
     SELECT
         mn,
-        day,
-        count(*) AS hours,
-        count(*) FILTER (WHERE due) AS expected,
-        count(*) FILTER (WHERE received) AS received,
-        count(*) FILTER (WHERE valid) AS valid
-    FROM hours
+        -- Days are counted from 1970-01-01, so that a window of any length can be cut.
+        arrow_cast(day, 'Int32') AS day,
+        count(*) AS rows_of_day,
+        sum(due_hours) AS expected,
+        sum(received_hours) AS received,
+        sum(valid_hours) AS valid
+    FROM transmission_days(
+        CAST(arrow_cast(arrow_cast(arrow_cast(CAST($from AS DATE), 'Int32') - $days, 'Int32'), 'Date32') AS TIMESTAMP),
+        $to + INTERVAL '1 day',
+        'hour'
+    )
     GROUP BY mn, day
 ),
 calendar AS (
@@ -53,7 +50,7 @@ summed AS (
     SELECT
         g.mn,
         g.day,
-        sum(coalesce(b.hours, 0)) OVER until_day AS hours,
+        sum(coalesce(b.rows_of_day, 0)) OVER until_day AS rows_of_window,
         sum(coalesce(b.expected, 0)) OVER until_day AS expected,
         sum(coalesce(b.received, 0)) OVER until_day AS received,
         sum(coalesce(b.valid, 0)) OVER until_day AS valid
@@ -66,7 +63,7 @@ windows AS (
         mn,
         arrow_cast(arrow_cast(day - $days + 1, 'Int32'), 'Date32') AS window_start,
         arrow_cast(arrow_cast(day, 'Int32'), 'Date32') AS window_end,
-        hours - lag(hours, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS hours,
+        rows_of_window - lag(rows_of_window, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS hours,
         expected - lag(expected, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS expected,
         received - lag(received, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS received,
         valid - lag(valid, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS valid

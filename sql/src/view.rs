@@ -102,6 +102,7 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("exempt_hours", include_str!("../functions/exempt_hours.sql")),
     ("completeness", include_str!("../functions/completeness.sql")),
     ("online_rate", include_str!("../functions/online_rate.sql")),
+    ("transmission_days", include_str!("../functions/transmission_days.sql")),
     ("transmission_rate", include_str!("../functions/transmission_rate.sql")),
     ("transmission_rolling", include_str!("../functions/transmission_rolling.sql")),
     ("problem_points", include_str!("../functions/problem_points.sql")),

@@ -16,6 +16,7 @@ mod mean_function;
 pub mod months;
 mod rules;
 pub mod runs;
+pub mod transmission;
 pub mod valid_day_mean;
 pub mod valid_hour_mean;
 pub mod valid_month_mean;

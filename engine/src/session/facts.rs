@@ -16,7 +16,7 @@ use plume_datasets::schema::Table;
 use plume_udfs::emission::control::{Check, CheckKind, MonitorSetting, control};
 use plume_udfs::emission::gas_state::GasState;
 use plume_udfs::emission::substitution::DaySamples;
-use plume_udfs::frame::facts::{MonitorFacts, OutletFacts, Registry, Span, span};
+use plume_udfs::frame::facts::{MonitorFacts, OutletFacts, Registry, Span, hours_within, span};
 use plume_udfs::time::day_of;
 use plume_udfs::validity::Rulebook;
 
@@ -24,7 +24,8 @@ use crate::store::table::{Snapshots, StoreTable};
 use crate::store::table_named;
 
 /// The tables that the registry is read from.
-pub(super) const TABLES: [&str; 5] = ["outlets", "monitors", "stoppages", "qc_results", "manual_samples"];
+pub(super) const TABLES: [&str; 6] =
+    ["enterprises", "outlets", "monitors", "stoppages", "qc_results", "manual_samples"];
 
 /// Reads the registry as the session sees it.
 pub(super) async fn read_registry(
@@ -35,17 +36,23 @@ pub(super) async fn read_registry(
 ) -> Result<Registry> {
     let mut outlets: HashMap<String, OutletFacts> = HashMap::new();
     let mut checks: BTreeMap<(String, String), Vec<Check>> = BTreeMap::new();
+    // When the entry of an enterprise began and ended to be in force.
+    let mut changes: HashMap<String, Vec<Span>> = HashMap::new();
     for name in TABLES {
         let table = table_named(name)?;
         for batch in read_all(session, snapshots, table).await? {
             let rows = Rows { batch: &batch };
             for row in 0..batch.num_rows() {
+                if let ("enterprises", Some(id)) = (name, rows.text("enterprise_id", row)) {
+                    changes.entry(id.to_owned()).or_default().push(rows.span("since", "until", row));
+                    continue;
+                }
                 let Some(mn) = rows.text("mn", row) else { continue };
                 let facts = outlets
                     .entry(mn.to_owned())
                     .or_insert_with(|| OutletFacts { mn: mn.to_owned(), ..OutletFacts::default() });
                 match name {
-                    "outlets" => rows.outlet(row, facts),
+                    "outlets" => rows.outlet(row, &changes, facts),
                     "monitors" => rows.monitor(row, facts),
                     "stoppages" => rows.stoppage(row, facts),
                     "qc_results" => rows.check(mn, row, &mut checks),
@@ -100,8 +107,15 @@ impl Rows<'_> {
         span(self.ts(start, row), self.ts(end, row))
     }
 
-    fn outlet(&self, row: usize, facts: &mut OutletFacts) {
+    fn outlet(&self, row: usize, changes: &HashMap<String, Vec<Span>>, facts: &mut OutletFacts) {
         let in_force = self.span("since", "until", row);
+        let of_enterprise = self.text("enterprise_id", row).and_then(|id| changes.get(id));
+        for span in of_enterprise.into_iter().flatten().chain([&in_force]) {
+            let hours = hours_within(span);
+            facts.handovers.extend([hours.start, hours.end]);
+        }
+        facts.handovers.sort_unstable();
+        facts.handovers.dedup();
         if let Some(reference) = self.float("o2_reference", row) {
             facts.o2_reference.push((in_force.clone(), reference));
         }
@@ -174,7 +188,12 @@ impl Rows<'_> {
         let span = self.span("started", "ended", row);
         match self.text("kind", row) {
             Some("production") => facts.production_stops.push(span),
-            Some("facility") => facts.facility_stops.push(span),
+            Some("facility") => {
+                if self.flag("approved", row) == Some(true) {
+                    facts.approved_stops.push(span.clone());
+                }
+                facts.facility_stops.push(span);
+            }
             _ => {}
         }
     }

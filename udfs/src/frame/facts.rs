@@ -34,6 +34,8 @@ pub struct OutletFacts {
     pub mn: String,
     /// When it was registered; empty for an outlet only its monitors or stops name.
     pub registered: Vec<Span>,
+    /// The hours from which on it may stand elsewhere or belong to another, sorted.
+    pub handovers: Vec<i64>,
     /// Reference oxygen in force, %.
     pub o2_reference: Vec<(Span, f64)>,
     /// The state in which flow is sent, where it is not dry standard.
@@ -46,6 +48,8 @@ pub struct OutletFacts {
     pub production_stops: Vec<Span>,
     /// Stops of the monitoring facility.
     pub facility_stops: Vec<Span>,
+    /// Those of them that were approved.
+    pub approved_stops: Vec<Span>,
     /// What checks say of its monitors, by factor.
     pub controls: Vec<(String, Control)>,
     /// Manual samples by factor, each by day.

@@ -15,11 +15,16 @@ pub enum SeriesTable {
     Minute,
     /// Daily means as reported.
     Daily,
+    /// Real-time values, which make nothing due and settle no hour.
+    Realtime,
 }
 
 impl SeriesTable {
     /// Every table, in the order a frame holds them.
-    pub const ALL: [Self; 3] = [Self::Hourly, Self::Minute, Self::Daily];
+    pub const ALL: [Self; 4] = [Self::Hourly, Self::Minute, Self::Daily, Self::Realtime];
+
+    /// The tables whose rows tell what is due, and settle hours and days.
+    pub const SETTLED: [Self; 3] = [Self::Hourly, Self::Minute, Self::Daily];
 
     /// The table's name in the store.
     pub fn name(self) -> &'static str {
@@ -27,13 +32,14 @@ impl SeriesTable {
             Self::Hourly => "hourly",
             Self::Minute => "minute",
             Self::Daily => "daily",
+            Self::Realtime => "realtime",
         }
     }
 
     /// Hours that one row stands for, or lies in.
     pub fn hours_of_row(self) -> i64 {
         match self {
-            Self::Hourly | Self::Minute => 1,
+            Self::Hourly | Self::Minute | Self::Realtime => 1,
             Self::Daily => DAY_HOURS,
         }
     }

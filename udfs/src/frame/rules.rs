@@ -8,6 +8,7 @@ pub mod hourly_valid;
 mod masses;
 pub mod monthly_valid;
 pub mod quarterly_capture;
+pub mod transmission_days;
 
 pub use masses::whole_quarters;
 

@@ -23,11 +23,13 @@ use super::rules::fixed_runs::FixedRuns;
 use super::rules::hourly_valid::HourlyValid;
 use super::rules::monthly_valid::MonthlyValid;
 use super::rules::quarterly_capture::QuarterlyCapture;
+use super::rules::transmission_days::TransmissionDays;
 use super::rules::{FrameRule, RuleContext, whole_quarters};
 use super::settle::Scope;
 use crate::emission::masses::Grain;
 use crate::time::{DAY_HOURS, DAY_US, HOUR_US, day_of, day_of_hour, first_day_of_month, hour_of, month_of};
 use crate::validity::Rulebook;
+use crate::validity::transmission::Level;
 
 /// What a rule reads.
 #[derive(Debug)]
@@ -277,10 +279,7 @@ impl TableFunctionImpl for EmissionsFunction {
             return plan_err!("{USAGE}");
         };
         let hours = argument_hours(from, to, USAGE)?;
-        let grain = match grain {
-            Expr::Literal(value, _) => value.try_as_str().flatten().and_then(Grain::parse),
-            _ => None,
-        };
+        let grain = argument_text(grain).and_then(Grain::parse);
         let grain =
             grain.ok_or_else(|| plan_datafusion_err!("emissions: there is no such grain; {USAGE}"))?;
         let read = ReadHours::QuartersAndPools(whole_quarters(&hours));
@@ -344,6 +343,45 @@ impl TableFunctionImpl for FixedRunsFunction {
         let rule = FixedRuns { hours: hours[0]..hours[1], min_days: *min_days };
         let read = ReadHours::Exactly(rule.hours.clone());
         Ok(FrameTable::fixed(&self.source, Arc::new(rule), read))
+    }
+}
+
+/// The table function `transmission_days(from, to, level)`.
+#[derive(Debug)]
+pub struct TransmissionDaysFunction {
+    source: Arc<dyn FrameSource>,
+}
+
+impl TransmissionDaysFunction {
+    /// The function over a store.
+    pub fn new(source: Arc<dyn FrameSource>) -> Self {
+        Self { source }
+    }
+}
+
+impl TableFunctionImpl for TransmissionDaysFunction {
+    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
+        const USAGE: &str = "transmission_days(from, to, level): from and to are dates or time stamps, to is exclusive, level is 'realtime', 'minute', 'hour' or 'day'";
+        let [from, to, level] = args.exprs() else {
+            return plan_err!("{USAGE}");
+        };
+        let hours = argument_hours(from, to, USAGE)?;
+        let level = argument_text(level).and_then(Level::parse);
+        let level =
+            level.ok_or_else(|| plan_datafusion_err!("transmission_days: there is no such level; {USAGE}"))?;
+        // Whole days, of which the validity is told, and one before, in which the series was last heard.
+        let first_day = day_of_hour(hours.start) - 1;
+        let end_day = day_of_hour(hours.end - 1) + 1;
+        let read = ReadHours::Exactly(first_day * DAY_HOURS..end_day * DAY_HOURS);
+        Ok(FrameTable::fixed(&self.source, Arc::new(TransmissionDays { hours, level }), read))
+    }
+}
+
+/// The text of a constant.
+fn argument_text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Literal(value, _) => value.try_as_str().flatten(),
+        _ => None,
     }
 }
 

@@ -50,6 +50,10 @@ pub struct ValidityRules {
     pub stop_contradicted_o2: f64,
     /// Decimals to which daily values are compared in the search for fixed ones.
     pub fixed_value_decimals: i32,
+    /// Intervals, in hours, within which data must have come for a series to be online.
+    pub online_intervals: f64,
+    /// Seconds from one real-time row to the next.
+    pub realtime_interval_s: f64,
 }
 
 impl ValidityRules {
@@ -76,6 +80,8 @@ impl ValidityRules {
             o2_view_cap: set.number("o2_view_cap")?,
             stop_contradicted_o2: set.number("stop_contradicted_o2")?,
             fixed_value_decimals: set.number("fixed_value_decimals")? as i32,
+            online_intervals: set.number("online_intervals")?,
+            realtime_interval_s: set.number("realtime_interval_s")?,
         })
     }
 

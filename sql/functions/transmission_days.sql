@@ -1,0 +1,20 @@
+-- What was due, came and counted of every series on every day: what the rates of transmission are made of (日传输情况).
+--
+-- clause: Guide 16, annex 2-1 row 2 (5): reported stops are not due [seed]; nor are an hour of water without flow and one of an approved stop of the facility [default]; annex 2-3 I.2: complete = received ÷ due, online is time with data within 2 intervals [seed]
+-- grain: one row per mn, factor and day with an hour within [from, to) due, stopped or received; two where the registration changed within it
+-- call: transmission_days(from, to, level)
+-- words: realtime, minute, hour, day
+--
+-- mn                  unique id of the outlet's device (设备唯一标识)
+-- factor              HJ 212-2017 factor code (监测因子编码)
+-- day                 the day (日期)
+-- first_hour          first hour due of the row; where none was, the first due, stopped or received (首个应传小时)
+-- due_hours      [h]  hours due (应传小时数)
+-- received_hours [h]  of them those for which a reported hour, or minutes that make one, came (实收小时数)
+-- valid_hours    [h]  of them those that are valid (有效小时数)
+-- online_hours   [h]  of them those in which, or in the one before, a row of any level came (在线小时数)
+-- stopped_hours  [h]  hours of stopped production (停产小时数)
+-- expected       [1]  results due at the level: rows that make up the hours due, hours, or the day (应收数)
+-- received       [1]  results of them received; more rows than make up an hour don't make up for others (实收数)
+-- valid          [1]  results of them valid (有效数)
+SELECT * FROM transmission_days('2026-01-01', '2026-02-01', 'hour')
