@@ -223,7 +223,8 @@ violations AS (
     WHERE
         s.interval_s > rule_number(CASE WHEN s.factor LIKE 'w%' THEN 'water_minute_s' ELSE 'air_minute_s' END, n.as_of)
         AND (s.factor LIKE 'a%' OR s.factor IN ('w00000', 'w01001', 'w01010'))
-    UNION ALL
+    -- Not ALL: a union of rules each constant is taken for sorted by rule, which it isn't, and ORDER BY rule fails.
+    UNION
     SELECT
         mn,
         factor,

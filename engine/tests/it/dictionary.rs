@@ -96,3 +96,57 @@ async fn emissions_has_its_columns_in_the_dictionary_at_every_grain() {
         assert_eq!(got, due.map(|(name, _)| *name).collect::<Vec<_>>(), "{grain}");
     }
 }
+
+/// What stands for each argument of a table function.
+fn argument(name: &str) -> &'static str {
+    match name {
+        "from" => "'2026-01-01'",
+        "to" => "'2026-04-01'",
+        "as_of" => "'2026-04-01'",
+        "grain" | "level" => "'day'",
+        "kind" => "'month'",
+        "days" | "min_days" => "3",
+        _ => "'2026'",
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_view_and_table_function_can_be_grouped_by_all_its_columns() {
+    // Whether a column may be NULL, logical and physical planner need not tell alike; an aggregate over it works all the same.
+    let session = session("memory://").await;
+    let folder = tempfile::tempdir().unwrap();
+    let hour = "mn,factor,ts,value,flag\nA,a21026,2026-01-01 00:00:00,1,N\n";
+    super::land_csv(&session, folder.path(), "hour.csv", "hourly", hour).await;
+    let entries = entries(&session).await;
+    let (mut asked, mut failures) = (0, Vec::new());
+    for object in entries.iter().filter(|entry| entry.column.is_empty()) {
+        let columns = entries.iter().filter(|e| e.object == object.object && !e.column.is_empty());
+        let columns: Vec<&str> = columns
+            .filter(|column| !column.en.starts_with("at grain hour:"))
+            .map(|column| column.column.as_str())
+            .collect();
+        let from = match &*object.kind {
+            "view" => object.object.clone(),
+            "function" if !columns.is_empty() => {
+                let (_, names) = object.data_type.split_once('(').unwrap();
+                let names = names.trim_end_matches(')').split(',').map(str::trim);
+                format!("{}({})", object.object, names.map(argument).collect::<Vec<_>>().join(", "))
+            }
+            _ => continue,
+        };
+        asked += 1;
+        // A filter takes the optimizer's rules through the columns' expressions.
+        let filter = if columns.contains(&"mn") { "WHERE mn = 'A'" } else { "" };
+        let list = format!("\"{}\"", columns.join("\", \""));
+        let sql = format!("SELECT {list}, count(*) FROM {from} {filter} GROUP BY {list}");
+        let planned = match session.sql(&sql).await {
+            Ok(frame) => frame.create_physical_plan().await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = planned {
+            failures.push(format!("{sql}: {error}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(asked > 35, "{asked}");
+}

@@ -59,8 +59,18 @@ async fn land_csv(session: &Session, folder: &Path, name: &str, table: &str, tex
 
 /// A result as CSV.
 async fn csv_of(session: &Session, sql: &str) -> String {
-    let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
-    let mut writer = arrow::csv::WriterBuilder::new().with_header(false).build(Vec::new());
+    csv(session, sql, false).await
+}
+
+/// A result as CSV, under the names of its columns.
+async fn csv_with_names(session: &Session, sql: &str) -> String {
+    csv(session, sql, true).await
+}
+
+async fn csv(session: &Session, sql: &str, names: bool) -> String {
+    let batches = session.sql(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let batches = batches.collect().await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let mut writer = arrow::csv::WriterBuilder::new().with_header(names).build(Vec::new());
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     String::from_utf8(writer.into_inner()).unwrap()
 }

@@ -179,3 +179,159 @@ fn spread(masses: &mut HourMasses, known: &Known<'_>, running: &[usize], kg: f64
         masses.kg[at] = kg * share;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plume_datasets::flags::NORMAL;
+
+    use super::*;
+    use crate::emission::control::TouchedHour;
+    use crate::emission::substitution::DaySamples;
+    use crate::validity::Rulebook;
+    use crate::validity::hours::{Hours, Rows};
+
+    const N: f64 = f64::NAN;
+
+    /// Hours from 1970 on; NaN is one without a row.
+    fn series(values: &[f64]) -> Hours {
+        let grid = 0..values.len() as i64;
+        let mut hours = Hours::default();
+        hours.reset(&grid, &grid);
+        let ts: Vec<i64> = grid.map(|hour| hour * HOUR_US).collect();
+        let (ts, value): (Vec<i64>, Vec<f64>) = ts
+            .iter()
+            .zip(values)
+            .filter(|(_, value)| !value.is_nan())
+            .map(|(ts, value)| (*ts, *value))
+            .unzip();
+        hours.settle_reported(Rows { ts: &ts, value: &value, flag: &vec![NORMAL; ts.len()] });
+        hours
+    }
+
+    /// What is known besides the hours.
+    #[derive(Default)]
+    struct Beside<'a> {
+        control: &'a [TouchedHour],
+        samples: &'a [DaySamples],
+        passes: &'a [i64],
+    }
+
+    /// Masses of concentrations in mg/L and flows in m³ an hour, with what filled them.
+    fn substituted(concentration: &[f64], volume_m3: &[f64], beside: &Beside<'_>) -> (HourMasses, Vec<Fill>) {
+        let (mut concentration, flow) = (series(concentration), series(volume_m3));
+        concentration.without_flow(&flow);
+        let rules = Rulebook::by_date().unwrap();
+        let carried =
+            Carried { concentration: &concentration, flow: &flow, volume_m3: &flow.value, kg_per_unit: 1e-3 };
+        let mut masses = HourMasses::default();
+        masses.measure(&carried);
+        let reach = 0..masses.len() as i64;
+        let known = Known {
+            captures: &[],
+            control: beside.control,
+            samples: beside.samples,
+            volume_m3: &flow.value,
+            kg_per_unit: 1e-3,
+            cubic_metres_per_hour: 3.6,
+            reach: &reach,
+            first_row: 0,
+            rules: &rules,
+        };
+        let wanted = 0..masses.len();
+        let mut fills = Vec::new();
+        substitute_water(&mut masses, &carried, &known, beside.passes, &wanted, &mut fills);
+        (masses, fills)
+    }
+
+    /// Days of 24 hours at one concentration each.
+    fn days(concentrations: &[f64]) -> Vec<f64> {
+        concentrations.iter().flat_map(|concentration| [*concentration; 24]).collect()
+    }
+
+    fn total(masses: &HourMasses, hours: Range<usize>) -> f64 {
+        masses.kg[hours].iter().sum()
+    }
+
+    #[test]
+    fn worked_example_of_the_head() {
+        let concentration: Vec<f64> = (0..24).map(|hour| if hour < 18 { 40.0 } else { N }).collect();
+        let (masses, _) = substituted(&concentration, &[10.0; 24], &Beside::default());
+        assert_eq!((masses.method[17], masses.method[18]), (Method::Measured, Method::DayMean));
+        assert!((masses.kg[18] - 0.4).abs() < 1e-12);
+        assert!((total(&masses, 0..24) - 9.6).abs() < 1e-12); // 40 mg/L × 240 m³
+    }
+
+    #[test]
+    fn a_day_with_one_result_less_takes_the_greatest_of_thirty_days() {
+        // Days of 24 × 10 m³: 0.24 kg at 1 mg/L. 32 valid ones: the second has 9 mg/L, 2.16 kg, but only days 2 to 31
+        // are the last thirty: of them day 20 has 5 mg/L, 1.2 kg. Of day 32 17 hours are valid.
+        let mut daily = vec![1.0; 32];
+        (daily[1], daily[20]) = (9.0, 5.0);
+        let mut concentration = days(&daily);
+        concentration.extend([[7.0; 17].as_slice(), &[N; 7]].concat());
+        let mut volume = vec![10.0; 32 * 24];
+        volume.extend([[10.0; 12], [30.0; 12]].concat()); // 480 m³
+        let (masses, fills) = substituted(&concentration, &volume, &Beside::default());
+        let of_day = 32 * 24..33 * 24;
+        assert!(masses.method[of_day.clone()].iter().all(|method| *method == Method::DayPool));
+        // By flow: 1.2 × 10 ÷ 480 and 1.2 × 30 ÷ 480.
+        assert!((masses.kg[of_day.start] - 0.025).abs() < 1e-12);
+        assert!((masses.kg[of_day.end - 1] - 0.075).abs() < 1e-12);
+        let pool = fills[0].pool.unwrap();
+        assert_eq!((pool.first_hour, pool.last_hour, pool.source_hour), (2 * 24, 31 * 24, 20 * 24));
+        assert_eq!(fills[0].anchor, Some(32 * 24 * HOUR_US));
+        // An hour without flow: evenly.
+        volume[of_day.start + 3] = N;
+        let (masses, _) = substituted(&concentration, &volume, &Beside::default());
+        assert!(masses.kg[of_day].iter().all(|kg| (kg - 0.05).abs() < 1e-12)); // 1.2 ÷ 24
+    }
+
+    #[test]
+    fn the_pool_lies_before_the_last_passed_check_or_that_of_a_period_out_of_control() {
+        // Days of 0.48, 1.2, 2.4 kg, then an invalid one.
+        let concentration = [days(&[2.0, 5.0, 10.0]), vec![N; 24]].concat();
+        let kg_is = |beside: &Beside<'_>, kg: f64, anchor: i64| {
+            let (masses, fills) = substituted(&concentration, &[10.0; 96], beside);
+            assert!((total(&masses, 72..96) - kg).abs() < 1e-12, "{kg} kg");
+            assert_eq!(fills[0].anchor, Some(anchor));
+        };
+        let day = |day: i64| day * DAY_HOURS * HOUR_US;
+        kg_is(&Beside::default(), 2.4, day(3));
+        // A check that passed at noon of the second day leaves the first alone; one after the day began doesn't count.
+        let noon = day(1) + 12 * HOUR_US;
+        kg_is(&Beside { passes: &[noon, day(3) + 1], ..Beside::default() }, 0.48, noon);
+        kg_is(&Beside { passes: &[noon, day(3)], ..Beside::default() }, 2.4, day(3));
+        let lost = TouchedHour { hour: 80, anchor: day(2), covered_us: HOUR_US, overdue: false };
+        kg_is(&Beside { control: &[lost], passes: &[noon], ..Beside::default() }, 1.2, day(2));
+        // With no day before it nothing stands in.
+        let lost = [TouchedHour { anchor: day(0), ..lost }];
+        let (masses, _) =
+            substituted(&concentration, &[10.0; 96], &Beside { control: &lost, ..Beside::default() });
+        assert_eq!(masses.method[72], Method::Unresolved);
+    }
+
+    #[test]
+    fn four_samples_stand_in_and_three_do_not() {
+        let concentration = [days(&[20.0]), vec![N; 24]].concat();
+        let sampled = |count: usize| {
+            let mut samples = DaySamples { day: 1, ..DaySamples::default() };
+            for value in [8.0, 12.0, 9.0, 11.0].into_iter().take(count) {
+                samples.add(value, None, false);
+            }
+            substituted(&concentration, &[10.0; 48], &Beside { samples: &[samples], ..Beside::default() }).0
+        };
+        // (8 + 12 + 9 + 11) ÷ 4 = 10 mg/L × 10 m³ = 0.1 kg; else the 4.8 kg of the day before over 24 hours.
+        assert_eq!(sampled(4).method[24], Method::Manual);
+        assert!((sampled(4).kg[24] - 0.1).abs() < 1e-12);
+        assert_eq!(sampled(3).method[24], Method::DayPool);
+        assert!((sampled(3).kg[24] - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn water_that_stood_still_takes_nothing() {
+        let concentration = [[5.0; 24], [N; 24]].concat();
+        let (masses, _) = substituted(&concentration, &[[10.0; 24], [0.0; 24]].concat(), &Beside::default());
+        assert!(masses.method[24..].iter().all(|method| *method == Method::NoFlow));
+        assert!((total(&masses, 0..48) - 1.2).abs() < 1e-12); // 5 mg/L × 240 m³, the first day's
+    }
+}

@@ -139,6 +139,31 @@ impl OutletFacts {
         let monitor = monitor.unwrap_or(i64::MIN..i64::MAX);
         Some(outlet.start.max(monitor.start)..outlet.end.min(monitor.end))
     }
+
+    /// The spans between two registrations of the outlet, or of a factor's monitor, in
+    /// which no result of the factor is due.
+    pub fn unregistered_between(&self, factor: &str) -> Vec<Span> {
+        let monitors = self.monitors.iter().filter(|monitor| monitor.factor == factor);
+        let mut between = gaps(self.registered.iter());
+        between.extend(gaps(monitors.map(|monitor| &monitor.span)));
+        between
+    }
+}
+
+/// The spans between spans.
+fn gaps<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
+    let mut spans: Vec<&Span> = spans.collect();
+    spans.sort_unstable_by_key(|span| span.start);
+    let mut spans = spans.into_iter();
+    let mut reached = spans.next().map_or(i64::MAX, |span| span.end);
+    let mut gaps = Vec::new();
+    for span in spans {
+        if reached < span.start {
+            gaps.push(reached..span.start);
+        }
+        reached = reached.max(span.end);
+    }
+    gaps
 }
 
 /// What is known of every outlet, sorted by `mn`, and how far the data reach.
@@ -198,5 +223,25 @@ mod tests {
         assert_eq!(facts.due("a21026"), Some(50..100));
         assert_eq!(facts.due("a21002"), Some(0..100));
         assert_eq!(OutletFacts::default().due("a21026"), None);
+    }
+
+    #[test]
+    fn nothing_is_due_between_two_registrations() {
+        let monitor = |span: Span| MonitorFacts {
+            factor: "a21026".into(),
+            span,
+            minute_interval_s: None,
+            setting: MonitorSetting::default(),
+            state: GasState::DryStandard,
+        };
+        // The outlet from 0 to 10 and, by two rows that overlap, from 20 on; the monitor to 30 and from 40 on.
+        let facts = OutletFacts {
+            registered: vec![20..50, 0..10, 30..i64::MAX],
+            monitors: vec![monitor(40..i64::MAX), monitor(i64::MIN..30)],
+            ..Default::default()
+        };
+        assert_eq!(facts.unregistered_between("a21026"), [10..20, 30..40]);
+        assert_eq!(facts.unregistered_between("a21002"), [10..20]);
+        assert_eq!(OutletFacts::default().unregistered_between("a21026"), []);
     }
 }

@@ -1,8 +1,8 @@
 //! The hours of every series of an outlet, with stops and flow applied.
 //!
 //! Due hours: a registered outlet's from its `since` (or the series' first row)
-//! to its `until` (or the last hour any outlet sent); another's from the
-//! series' first to its last row. Rows received beside them count, too.
+//! to its `until` (or the last hour any outlet sent), none between two registrations;
+//! another's from the series' first to its last row. Rows received beside them count, too.
 
 use std::ops::Range;
 
@@ -108,6 +108,9 @@ impl SettledOutlet {
         for Due { factor, medium, asked, hours: due, grid: reach } in due {
             let mut hours = self.spare.pop().unwrap_or_default();
             hours.reset(&self.grid, &due);
+            for span in facts.into_iter().flat_map(|facts| facts.unregistered_between(&factor)) {
+                hours.leave_out(&hours_within(&span));
+            }
             settle_series(&mut hours, frame, &factor, medium, facts, rules);
             self.series.push(SettledSeries { factor, medium, asked, hours, reach, control: Vec::new() });
         }

@@ -137,6 +137,12 @@ impl Hours {
         self.state[due].fill(HourState::Missing);
     }
 
+    /// Takes hours out of what is due, before any row is settled.
+    pub fn leave_out(&mut self, hours: &Range<i64>) {
+        let hours = self.clip(hours);
+        self.state[hours].fill(HourState::NotDue);
+    }
+
     /// The part of an hour range that lies on the grid, as positions.
     pub fn clip(&self, hours: &Range<i64>) -> Range<usize> {
         let position =
