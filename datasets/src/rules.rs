@@ -1,12 +1,15 @@
 //! Rule sets: every number of a regulation as data, with its clause and dates.
 //!
-//! A rule set is a TOML file under `rules/`. A new edition of a regulation is a
-//! new file there; [`in_force`] picks the set by date, and after the last end
-//! date the last set goes on with `lapsed = true`.
+//! A rule set is a TOML file. Those under `rules/` are built in; a new edition of a
+//! regulation is one more file, there or beside the program. [`RuleSets`] picks the set by
+//! date, and after the last end date the last set goes on with `lapsed = true`.
+
+mod sets;
+
+pub use sets::RuleSets;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::LazyLock;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -14,6 +17,7 @@ use thiserror::Error;
 
 /// A rule set as it stands in its file.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RuleSet {
     /// Its name, as given to `--rules`.
     pub name: String,
@@ -29,7 +33,11 @@ pub struct RuleSet {
     pub valid_to: NaiveDate,
     /// The clause that sets the dates.
     pub clause: String,
+    /// The set from which an edition takes what it leaves out.
+    #[serde(default)]
+    pub based_on: Option<String>,
     /// The rules by key.
+    #[serde(default)]
     pub rules: BTreeMap<String, Rule>,
     /// Greatest errors of comparisons with real samples, by factor and value.
     #[serde(default)]
@@ -38,6 +46,7 @@ pub struct RuleSet {
 
 /// The greatest error of a comparison with a real sample, from a value of the sample on.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ComparisonLimit {
     /// Factor code.
     pub factor: String,
@@ -62,6 +71,7 @@ impl ComparisonLimit {
 
 /// One rule of a set.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rule {
     /// The number or word in force.
     pub value: RuleValue,
@@ -123,39 +133,30 @@ pub enum RuleError {
     /// The option isn't of the form `key=value`.
     #[error("'{0}' is no rule option; write NAME,key=value")]
     Syntax(String),
-    /// The embedded file doesn't parse.
+    /// The file doesn't parse.
     #[error("the rule-set file doesn't parse: {0}")]
     File(String),
+    /// The edition doesn't fit those there are.
+    #[error("rule set '{set}': {reason}")]
+    Edition {
+        /// The edition.
+        set: String,
+        /// What is wrong and the mend.
+        reason: String,
+    },
 }
+
+/// How a rule may be known.
+const MARKS: [&str; 4] = ["seed", "standard", "recall", "default"];
 
 fn toml_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
     let date = toml::value::Datetime::deserialize(deserializer)?;
     date.to_string().parse().map_err(serde::de::Error::custom)
 }
 
-const FILES: &[&str] = &[include_str!("../rules/hubei-2021.toml")];
-
-static RULE_SETS: LazyLock<Vec<RuleSet>> = LazyLock::new(|| {
-    let mut sets: Vec<RuleSet> = FILES.iter().filter_map(|text| parse(text).ok()).collect();
-    sets.sort_by_key(|set| set.valid_from);
-    sets
-});
-
 /// Reads a rule-set file.
-pub fn parse(text: &str) -> Result<RuleSet, RuleError> {
+fn parse(text: &str) -> Result<RuleSet, RuleError> {
     toml::from_str(text).map_err(|error| RuleError::File(error.to_string()))
-}
-
-/// Every built-in rule set, by first day.
-pub fn rule_sets() -> &'static [RuleSet] {
-    &RULE_SETS
-}
-
-/// The rule set in force on a day, and whether it had lapsed by then. A day
-/// before the first set takes the first.
-pub fn in_force(day: NaiveDate) -> Option<(&'static RuleSet, bool)> {
-    let set = RULE_SETS.iter().rev().find(|set| set.valid_from <= day).or(RULE_SETS.first())?;
-    Some((set, day > set.valid_to))
 }
 
 impl RuleSet {
@@ -213,62 +214,5 @@ impl RuleSet {
             rule.value = value;
         }
         Ok(changed)
-    }
-}
-
-/// The rule set that `NAME[,key=value…]` chooses.
-///
-/// ```
-/// let set = plume_datasets::rules::choose("hubei-2021,day_basis=running").unwrap();
-/// assert_eq!(set.word("day_basis").unwrap(), "running");
-/// ```
-pub fn choose(text: &str) -> Result<RuleSet, RuleError> {
-    let mut parts = text.split(',').map(str::trim);
-    let name = parts.next().unwrap_or_default();
-    let mut set = RULE_SETS.iter().find(|set| set.name == name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = RULE_SETS.iter().map(|set| set.name.as_str()).collect();
-        RuleError::UnknownSet(name.to_owned(), known.join(", "))
-    })?;
-    for option in parts {
-        let (key, value) = option.split_once('=').ok_or_else(|| RuleError::Syntax(option.to_owned()))?;
-        set = set.with(key.trim(), value.trim())?;
-    }
-    Ok(set)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rule_set_file_parses_and_each_rule_has_clause_and_mark() {
-        assert_eq!(rule_sets().len(), FILES.len());
-        for set in rule_sets() {
-            for limit in &set.comparison_limits {
-                assert!(limit.absolute.is_some() != limit.relative.is_some(), "{limit:?}");
-            }
-            for (key, rule) in &set.rules {
-                assert!(!rule.clause.is_empty(), "{key}");
-                assert!(["seed", "standard", "recall", "default"].contains(&rule.mark.as_str()));
-            }
-        }
-    }
-
-    #[test]
-    fn the_last_set_goes_on_after_its_end_as_lapsed() {
-        let day = |text: &str| text.parse().unwrap();
-        assert!(!in_force(day("2024-06-30")).unwrap().1);
-        assert!(in_force(day("2024-07-01")).unwrap().1);
-        assert_eq!(in_force(day("2019-01-01")).unwrap().0.name, "hubei-2021");
-    }
-
-    #[test]
-    fn a_wrong_choice_says_what_is_right() {
-        let error = |text| choose(text).unwrap_err().to_string();
-        assert!(error("hubei").contains("hubei-2021"));
-        assert!(error("hubei-2021,day_basis=lunar").contains("calendar or running"));
-        assert!(error("hubei-2021,air_day_hours=many").contains("a number"));
-        assert!(error("hubei-2021,nonsense=1").contains("see table rules"));
-        assert!(error("hubei-2021,day_basis").contains("key=value"));
     }
 }

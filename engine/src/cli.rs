@@ -21,7 +21,7 @@ use plume_datasets::province::{Interval, ProvinceRequest};
 
 use crate::export::{ExportFormat, Kind};
 use crate::ingest::Format;
-use crate::session::options::{PlumeOptions, parse_time};
+use crate::session::options::{PlumeOptions, parse_time, read_edition};
 use crate::session::period::Period;
 use crate::session::{Session, SessionLimits};
 use crate::store::{Store, compact, upkeep};
@@ -160,6 +160,9 @@ struct SqlArgs {
     /// Rule set and options, NAME[,key=value…]
     #[arg(long)]
     rules: Option<String>,
+    /// An edition of the rules beside the built-in ones; may come again
+    #[arg(long = "rules-file", value_name = "FILE")]
+    rule_files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -182,6 +185,9 @@ struct ExportArgs {
     /// Rule set and options, NAME[,key=value…]
     #[arg(long)]
     rules: Option<String>,
+    /// An edition of the rules beside the built-in ones; may come again
+    #[arg(long = "rules-file", value_name = "FILE")]
+    rule_files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -356,9 +362,16 @@ async fn session(address: &str, options: PlumeOptions) -> Result<Session> {
     Session::new(Store::open(address).await?, options, &SessionLimits::default()).await
 }
 
+/// Options with the editions of rule-set files, and the files' texts.
+fn editions(paths: &[PathBuf]) -> Result<(PlumeOptions, Vec<String>)> {
+    let mut options = PlumeOptions::default();
+    let texts = paths.iter().map(|path| read_edition(path, &mut options)).collect::<Result<_>>()?;
+    Ok((options, texts))
+}
+
 /// The session that `plume sql` asks for.
 async fn sql_session(args: &SqlArgs) -> Result<Session> {
-    let mut options = PlumeOptions::default();
+    let (mut options, _) = editions(&args.rule_files)?;
     let set = |options: &mut PlumeOptions, key: &str, value: Option<&String>| -> Result<()> {
         use datafusion::common::config::ExtensionOptions;
         value.map_or(Ok(()), |value| Ok(options.set(key, value)?))

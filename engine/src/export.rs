@@ -108,19 +108,22 @@ pub struct Request {
     pub period: String,
     /// Rule set and options; empty: each set in its time.
     pub rules: String,
+    /// The texts of the rule-set files whose editions stand beside the built-in sets.
+    pub rule_files: Vec<String>,
     /// The moment as of which the store is seen, Beijing time.
     pub as_of: String,
 }
 
 impl Request {
     /// A request as of now.
-    pub fn now(kind: Kind, format: ExportFormat, period: &str, rules: &str) -> Self {
+    pub fn now(kind: Kind, format: ExportFormat, period: &str, rules: &str, rule_files: Vec<String>) -> Self {
         let as_of = chrono::DateTime::from_timestamp_micros(now()).unwrap_or_default();
         Self {
             kind,
             format,
             period: period.trim().to_uppercase(),
             rules: rules.to_owned(),
+            rule_files,
             as_of: as_of.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
         }
     }

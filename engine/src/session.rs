@@ -25,13 +25,14 @@ use plume_udfs::frame::source::{
     TransmissionDaysFunction,
 };
 use plume_udfs::registry::{aggregate_functions, scalar_functions};
+use tokio::sync::Mutex;
 use url::Url;
 
 use crate::Result;
 use crate::store::Store;
 use crate::store::table::{STORE_URL, Snapshots, StoreTable};
 use frames::StoreFrames;
-use options::{PlumeOptions, rulebook};
+use options::{PlumeOptions, chosen_rules, rulebook};
 use qc_passed::QcPassed;
 use rule_number::RuleNumber;
 use rule_word::RuleWord;
@@ -64,6 +65,8 @@ impl Default for SessionLimits {
 pub struct Session {
     context: SessionContext,
     snapshots: Arc<Snapshots>,
+    /// The choice of rules that the aggregates were registered with.
+    rules_of_aggregates: Mutex<String>,
 }
 
 impl std::fmt::Debug for Session {
@@ -82,7 +85,8 @@ impl Session {
         register_functions(&context)?;
         register_tables(&context, &snapshots)?;
         register_views(&context).await?;
-        Ok(Self { context, snapshots })
+        let rules_of_aggregates = Mutex::new(chosen_rules(context.copied_config().options()));
+        Ok(Self { context, snapshots, rules_of_aggregates })
     }
 
     /// The DataFusion context.
@@ -98,8 +102,22 @@ impl Session {
     /// Plans a statement over the store as it is now. Only queries and `SET` run.
     pub async fn sql(&self, statement: &str) -> Result<DataFrame> {
         self.snapshots.refresh().await;
+        self.follow_rules().await?;
         let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false);
         Ok(self.context.sql_with_options(statement, queries_only).await?)
+    }
+
+    /// Gives the aggregates the numbers of the rules that the session chose since. Unlike other
+    /// functions they are not told the session's options when they run.
+    async fn follow_rules(&self) -> Result<()> {
+        let config = self.context.copied_config();
+        let chosen = chosen_rules(config.options());
+        let mut known = self.rules_of_aggregates.lock().await;
+        if *known != chosen {
+            register_aggregates(&self.context)?;
+            *known = chosen;
+        }
+        Ok(())
     }
 }
 
@@ -135,9 +153,12 @@ fn register_functions(context: &SessionContext) -> Result<()> {
     context.register_udf(ScalarUDF::from(QcPassed::new()));
     context.register_udf(ScalarUDF::from(RuleNumber::new()));
     context.register_udf(ScalarUDF::from(RuleWord::new()));
-    let rules = rulebook(context.copied_config().options())?;
-    let latest = rules.at(i64::MAX);
-    aggregate_functions(latest).into_iter().for_each(|function| context.register_udaf(function));
+    register_aggregates(context)
+}
+
+fn register_aggregates(context: &SessionContext) -> Result<()> {
+    let rules = Arc::new(rulebook(context.copied_config().options())?);
+    aggregate_functions(&rules).into_iter().for_each(|function| context.register_udaf(function));
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! from the session that asks, so that they can't go stale.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::Result;
@@ -108,7 +109,7 @@ const SESSION_FUNCTIONS: &[&str] = &["qc_passed", "rule_number", "rule_word"];
 fn function_entries() -> Vec<Entry> {
     let scalars = scalar_functions();
     let aggregates =
-        Rulebook::by_date().map(|book| aggregate_functions(book.at(i64::MAX))).unwrap_or_default();
+        Rulebook::by_date().map(|book| aggregate_functions(&Arc::new(book))).unwrap_or_default();
     let documented = scalars.iter().map(|f| (f.name(), f.documentation()));
     let documented = documented.chain(aggregates.iter().map(|f| (f.name(), f.documentation())));
     documented.map(|(name, documentation)| function_entry(name, documentation)).collect()

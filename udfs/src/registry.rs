@@ -1,5 +1,7 @@
 //! Every function, for a session to register.
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::emission::dry_standard_flow::dry_standard_flow_udf;
@@ -8,7 +10,7 @@ use crate::emission::ppm_to_mg::ppm_to_mg_udf;
 use crate::emission::to_dry_standard::to_dry_standard_udf;
 use crate::exceedance::round_half_even::round_half_even_udf;
 use crate::tax::tax_amount::tax_amount_udf;
-use crate::validity::ValidityRules;
+use crate::validity::Rulebook;
 use crate::validity::valid_day_mean::valid_day_mean_udaf;
 use crate::validity::valid_hour_mean::valid_hour_mean_udaf;
 use crate::validity::valid_month_mean::valid_month_mean_udaf;
@@ -25,7 +27,8 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
     ]
 }
 
-/// Every aggregate function, with the numbers of a rule set.
-pub fn aggregate_functions(rules: &ValidityRules) -> Vec<AggregateUDF> {
-    vec![valid_hour_mean_udaf(rules), valid_day_mean_udaf(rules), valid_month_mean_udaf(rules)]
+/// Every aggregate function. One that is told no time goes by the latest rules.
+pub fn aggregate_functions(rules: &Arc<Rulebook>) -> Vec<AggregateUDF> {
+    let latest = rules.at(i64::MAX);
+    vec![valid_hour_mean_udaf(latest), valid_day_mean_udaf(latest), valid_month_mean_udaf(rules)]
 }

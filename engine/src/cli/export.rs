@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::ExportArgs;
+use super::{ExportArgs, editions};
 use crate::Result;
 use crate::export::{Request, export};
 use crate::store::Store;
@@ -10,7 +10,8 @@ use crate::store::Store;
 pub(super) async fn run(args: ExportArgs) -> Result<()> {
     let store = Store::open(&args.store).await?;
     let rules = args.rules.unwrap_or_default();
-    let request = Request::now(args.kind, args.format, &args.period, &rules);
+    let (_, rule_files) = editions(&args.rule_files)?;
+    let request = Request::now(args.kind, args.format, &args.period, &rules, rule_files);
     let (path, manifest) = export(store, request, &args.out).await?;
     let told = serde_json::json!({
         "manifest": path,

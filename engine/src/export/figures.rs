@@ -8,7 +8,7 @@ use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::NaiveDate;
-use plume_datasets::rules::{self, RuleSet};
+use plume_datasets::rules::RuleSet;
 use plume_datasets::schema::TABLES;
 use plume_sql::{View, table_functions};
 use plume_udfs::time::date_of;
@@ -73,7 +73,15 @@ impl Figures {
         let name = request.kind.function();
         let view = table_functions().iter().find(|function| function.name == name);
         let view = view.ok_or_else(|| Error::Usage(format!("there is no table function {name}")))?;
-        let options = PlumeOptions { rules: request.rules.clone(), as_of: request.as_of.clone() };
+        let mut options = PlumeOptions {
+            rules: request.rules.clone(),
+            as_of: request.as_of.clone(),
+            ..PlumeOptions::default()
+        };
+        for text in &request.rule_files {
+            options.add_edition(text)?;
+        }
+        let used = rule_sets(&options, period)?;
         let session = Session::new(store, options, &SessionLimits::default()).await?;
         let query = format!("SELECT * FROM {name}('{}') ORDER BY {}", request.period, request.kind.order());
         let frame = session.sql(&query).await?;
@@ -89,7 +97,6 @@ impl Figures {
                 tables.insert(table.name.to_owned(), version);
             }
         }
-        let used = rule_sets(&request.rules, period)?;
         let mut unconfirmed: Vec<UnconfirmedRule> =
             used.iter().flat_map(|(set, _)| unconfirmed_rules(set, request.kind)).collect();
         unconfirmed.extend(unconfirmed_rows(&rows)?);
@@ -118,6 +125,7 @@ impl Figures {
             format: request.format,
             as_of: request.as_of.clone(),
             rules: request.rules.clone(),
+            rule_files: request.rule_files.clone(),
             rule_sets: self.rule_sets.clone(),
             unconfirmed_rules: self.unconfirmed.clone(),
             tables: self.tables.clone(),
@@ -140,17 +148,17 @@ fn as_planned(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
 }
 
 /// The rule sets of a period, each with whether it had lapsed by its end.
-fn rule_sets(chosen: &str, period: Period) -> Result<Vec<(RuleSet, bool)>> {
+fn rule_sets(options: &PlumeOptions, period: Period) -> Result<Vec<(RuleSet, bool)>> {
     let day = |ts: i64| chrono::DateTime::from_timestamp_micros(ts).unwrap_or_default().date_naive();
     let (first, last) = (day(period.from), day(period.to - 1));
-    if !chosen.is_empty() {
-        let set = rules::choose(chosen)?;
+    if !options.rules.is_empty() {
+        let set = options.rule_sets.choose(&options.rules)?;
         let lapsed = last > set.valid_to;
         return Ok(vec![(set, lapsed)]);
     }
     let mut used: Vec<(RuleSet, bool)> = Vec::new();
     for day in first.iter_days().take_while(|day| *day <= last) {
-        let Some((set, lapsed)) = rules::in_force(day) else { continue };
+        let Some((set, lapsed)) = options.rule_sets.in_force(day) else { continue };
         match used.iter_mut().find(|(known, _)| known.name == set.name) {
             Some((_, known)) => *known |= lapsed,
             None => used.push((set.clone(), lapsed)),

@@ -29,6 +29,9 @@ pub struct Manifest {
     pub as_of: String,
     /// Rule set and options that were asked for; empty: each set in its time.
     pub rules: String,
+    /// The texts of the rule-set files that were given.
+    #[serde(default)]
+    pub rule_files: Vec<String>,
     /// The rule sets in force in the period.
     pub rule_sets: Vec<RuleSetUsed>,
     /// The rules that the figures rest on and nobody confirmed.
@@ -138,6 +141,7 @@ impl Manifest {
             format: self.format,
             period: self.period.clone(),
             rules: self.rules.clone(),
+            rule_files: self.rule_files.clone(),
             as_of: self.as_of.clone(),
         }
     }

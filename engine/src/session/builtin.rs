@@ -13,7 +13,7 @@ use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
 use plume_datasets::mark_words::mark_words;
 use plume_datasets::patterns::patterns;
-use plume_datasets::rules::{RuleSet, rule_sets};
+use plume_datasets::rules::{RuleSet, RuleSets};
 use plume_udfs::time::date_of;
 
 use crate::Result;
@@ -109,7 +109,7 @@ fn rule_rows(set: &RuleSet) -> impl Iterator<Item = RuleRow<'_>> {
 }
 
 fn rule_table() -> Result<Arc<dyn TableProvider>> {
-    let rows: Vec<RuleRow<'_>> = rule_sets().iter().flat_map(rule_rows).collect();
+    let rows: Vec<RuleRow<'_>> = RuleSets::built_in().all().iter().flat_map(rule_rows).collect();
     table(vec![
         ("rule_set", text(&rows, |row| Some(&row.set.name))),
         ("key", text(&rows, |row| Some(&row.key))),

@@ -1,11 +1,13 @@
 //! The session's own options: `SET plume.rules = '…'` and `SET plume.as_of = '…'`.
 
 use std::any::Any;
+use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime};
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::common::{Result as QueryResult, config_err};
-use plume_datasets::rules;
+use plume_datasets::rules::RuleSets;
 use plume_udfs::validity::Rulebook;
 
 use crate::{Error, Result};
@@ -20,6 +22,24 @@ pub struct PlumeOptions {
     pub rules: String,
     /// The time as of which the store is seen; empty: now.
     pub as_of: String,
+    /// The rule sets there are.
+    pub rule_sets: Arc<RuleSets>,
+}
+
+impl PlumeOptions {
+    /// Adds the edition that the text of a rule-set file tells.
+    pub fn add_edition(&mut self, text: &str) -> Result<()> {
+        self.rule_sets = Arc::new(self.rule_sets.with(text)?);
+        Ok(())
+    }
+}
+
+/// The text of a rule-set file, if it is one beside the rule sets of the options, to which its edition is added.
+pub fn read_edition(path: &Path, options: &mut PlumeOptions) -> Result<String> {
+    let wrong = |reason: String| Error::Input { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    options.add_edition(&text).map_err(|error| wrong(error.to_string()))?;
+    Ok(text)
 }
 
 impl ConfigExtension for PlumeOptions {
@@ -43,7 +63,7 @@ impl ExtensionOptions for PlumeOptions {
         match key {
             "rules" => {
                 if !value.is_empty() {
-                    rules::choose(value).map_err(Error::from)?;
+                    self.rule_sets.choose(value).map_err(Error::from)?;
                 }
                 value.clone_into(&mut self.rules);
             }
@@ -95,8 +115,9 @@ pub fn chosen_rules(config: &ConfigOptions) -> String {
 /// The rules in force in the session.
 pub fn rulebook(config: &ConfigOptions) -> Result<Rulebook> {
     match config.extensions.get::<PlumeOptions>() {
-        Some(options) if !options.rules.is_empty() => Ok(Rulebook::chosen(&rules::choose(&options.rules)?)?),
-        _ => Ok(Rulebook::by_date()?),
+        Some(options) if options.rules.is_empty() => Ok(Rulebook::of(&options.rule_sets)?),
+        Some(options) => Ok(Rulebook::chosen(&options.rule_sets.choose(&options.rules)?)?),
+        None => Ok(Rulebook::by_date()?),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod dice;
 mod dictionary;
+mod editions;
 mod frame_model;
 mod fuzz;
 mod ingest;

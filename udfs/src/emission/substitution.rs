@@ -23,6 +23,7 @@ use std::ops::Range;
 use super::capture::Capture;
 use super::control::TouchedHour;
 use super::masses::{HourMasses, Method};
+use super::rules::WaterSubstitution;
 use crate::time::{DAY_HOURS, HOUR_US, day_of_hour};
 use crate::validity::Rulebook;
 
@@ -98,6 +99,11 @@ impl Known<'_> {
     pub(super) fn control_at(&self, hour: i64) -> Option<&TouchedHour> {
         let at = self.control.binary_search_by_key(&hour, |touched| touched.hour).ok()?;
         self.control.get(at)
+    }
+
+    /// Whether water is substituted by the rule of 2007 on a day.
+    pub(super) fn by_legacy_mean(&self, day: i64) -> bool {
+        self.rules.emission_at(day).water_substitution == WaterSubstitution::LegacyMean
     }
 
     /// Whether rows before the grid may still be told.
@@ -334,7 +340,7 @@ fn fill_by_reference(masses: &mut HourMasses, known: &Known<'_>, position: usize
     true
 }
 
-/// Substitutes by the rule of 2007: what an hour lacks, concentration or flow, is
+/// Substitutes by the rule of 2007 on the days on which it is in force: what an hour lacks, concentration or flow, is
 /// the mean of the equally long run of measured hours before its gap. `concentration`
 /// is NaN where it isn't valid.
 pub fn substitute_by_legacy_mean(
@@ -347,6 +353,13 @@ pub fn substitute_by_legacy_mean(
 ) -> Wants {
     let mut wants = Wants::default();
     for gap in gaps {
+        let of_gap = gap.first.max(wanted.start)..gap.end.min(wanted.end);
+        let lacks = |masses: &HourMasses, at: usize| {
+            masses.method[at] == Method::Unresolved && known.by_legacy_mean(day_of_hour(masses.hour(at)))
+        };
+        if !of_gap.clone().any(|at| lacks(masses, at)) {
+            continue;
+        }
         let count = gap.hours as usize;
         let before: Vec<usize> =
             (0..gap.first).rev().filter(|at| masses.method[*at] == Method::Measured).take(count).collect();
@@ -361,10 +374,9 @@ pub fn substitute_by_legacy_mean(
             source_hour: masses.hour(*first),
             kg: f64::NAN,
         });
-        let of_gap = gap.first.max(wanted.start)..gap.end.min(wanted.end);
         let own = concentration.iter().zip(known.volume_m3).enumerate();
         for (position, (&value, &volume_m3)) in own.take(of_gap.end).skip(of_gap.start) {
-            if masses.method[position] != Method::Unresolved {
+            if !lacks(masses, position) {
                 continue;
             }
             fills.push(Fill { position, anchor, pool });

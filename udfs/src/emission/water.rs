@@ -25,7 +25,8 @@ struct ValidDay {
     measured_hours: u32,
 }
 
-/// Substitutes the masses of water on every day of the grid. How
+/// Substitutes the masses of water on every day of the grid but those of the rule of 2007,
+/// whose own mass counts in the pools of others. How
 /// hours of `wanted` were filled is appended to `fills`, in order. `passes` are the
 /// passed checks of the monitor, in order.
 pub fn substitute_water(
@@ -49,12 +50,18 @@ pub fn substitute_water(
             continue;
         }
         let asked = |at: &usize| wanted.contains(at);
+        let by_legacy_mean = known.by_legacy_mean(day);
         match day_mean(series, known, day, &running) {
             Some(mean) => {
+                let mean = (!by_legacy_mean).then_some(mean);
                 valid_days.push(fill_valid_day(masses, series, known, day, &running, mean));
+                if by_legacy_mean {
+                    continue;
+                }
                 let filled = running.iter().filter(|at| asked(at) && masses.method[**at] != Method::Measured);
                 fills.extend(filled.map(|at| Fill { position: *at, anchor: None, pool: None }));
             }
+            None if by_legacy_mean => {}
             None if fill_by_samples(masses, known, day, &running) => {
                 let filled = running.iter().filter(|at| asked(at));
                 fills.extend(filled.map(|at| Fill { position: *at, anchor: None, pool: None }));
@@ -96,20 +103,20 @@ fn day_mean(series: &Carried<'_>, known: &Known<'_>, day: i64, running: &[usize]
     (weight > 0.0).then(|| weighted / weight)
 }
 
-/// Gives the day's mean to hours that lack only their concentration.
+/// Gives the day's mean, if hours may take it, to those that lack only their concentration.
 fn fill_valid_day(
     masses: &mut HourMasses,
     series: &Carried<'_>,
     known: &Known<'_>,
     day: i64,
     running: &[usize],
-    mean: f64,
+    mean: Option<f64>,
 ) -> ValidDay {
     let mut valid = ValidDay { day, kg: 0.0, measured_hours: 0 };
     for &at in running {
         if masses.method[at] == Method::Measured {
             valid.measured_hours += 1;
-        } else if series.flow.state[at].is_valid() {
+        } else if let Some(mean) = mean.filter(|_| series.flow.state[at].is_valid()) {
             masses.method[at] = Method::DayMean;
             masses.kg[at] = mass_kg(mean, known.volume_m3[at], known.kg_per_unit);
         } else {

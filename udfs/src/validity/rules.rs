@@ -1,7 +1,7 @@
 //! The numbers of a rule set that validity rests on.
 
 use plume_datasets::factors::Medium;
-use plume_datasets::rules::{RuleError, RuleSet, rule_sets};
+use plume_datasets::rules::{RuleError, RuleSet, RuleSets};
 
 use crate::emission::rules::EmissionRules;
 use crate::time;
@@ -122,7 +122,7 @@ fn share_of(count: u32, share: f64) -> u32 {
     (f64::from(count) * share - 1e-9).ceil().max(0.0) as u32
 }
 
-/// Which rules apply when: one chosen set, or each built-in set in its time.
+/// Which rules apply when: one chosen set, or each set in its time.
 #[derive(Debug, Clone)]
 pub struct Rulebook {
     /// By first day; the first also covers what came before.
@@ -152,14 +152,19 @@ impl Edition {
 impl Rulebook {
     /// Every built-in set in its time.
     pub fn by_date() -> Result<Self, RuleError> {
+        Self::of(RuleSets::built_in())
+    }
+
+    /// Each of several sets in its time.
+    pub fn of(sets: &RuleSets) -> Result<Self, RuleError> {
         let epoch = time::date_of(0);
-        let editions = rule_sets()
-            .iter()
-            .map(|set| {
-                let first_day = set.valid_from.signed_duration_since(epoch).num_days();
-                Edition::of(set, first_day)
-            })
-            .collect::<Result<Vec<_>, RuleError>>()?;
+        let mut editions: Vec<Edition> = Vec::new();
+        for day in sets.turning_days() {
+            let Some((set, _)) = sets.in_force(day) else { continue };
+            if editions.last().is_none_or(|last| last.set.name != set.name) {
+                editions.push(Edition::of(set, day.signed_duration_since(epoch).num_days())?);
+            }
+        }
         if editions.is_empty() {
             return Err(RuleError::File("no rule set is built in".to_owned()));
         }
@@ -213,7 +218,7 @@ mod tests {
     use super::*;
 
     fn rules(options: &str) -> ValidityRules {
-        let set = plume_datasets::rules::choose(&format!("hubei-2021{options}")).unwrap();
+        let set = RuleSets::built_in().choose(&format!("hubei-2021{options}")).unwrap();
         ValidityRules::of(&set).unwrap()
     }
 
@@ -246,5 +251,16 @@ mod tests {
         let book = Rulebook::by_date().unwrap();
         assert_eq!(book.at(i64::MIN).rule_set, "hubei-2021");
         assert_eq!(book.at(i64::MAX).rule_set, "hubei-2021");
+    }
+
+    #[test]
+    fn a_set_is_in_force_again_after_an_edition_for_a_time() {
+        let edition = "name = \"games\"\ntitle_en = \"t\"\ntitle_zh = \"t\"\nclause = \"c\"\n\
+            based_on = \"hubei-2021\"\nvalid_from = 2022-01-01\nvalid_to = 2022-03-31\n";
+        let book = Rulebook::of(&RuleSets::built_in().with(edition).unwrap()).unwrap();
+        let first = 18_993; // 2022-01-01
+        let name = |day| book.at(day).rule_set.as_str();
+        assert_eq!([name(first - 1), name(first), name(first + 89)], ["hubei-2021", "games", "games"]);
+        assert_eq!(name(first + 90), "hubei-2021");
     }
 }

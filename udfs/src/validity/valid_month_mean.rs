@@ -4,6 +4,8 @@
 //! A NULL value is an invalid day. `day` tells the month; a group that mixes
 //! months is an error, not a mean. A day that comes again counts as one day.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type};
 use datafusion::common::{Result, exec_err};
@@ -11,7 +13,7 @@ use datafusion::logical_expr::scalar_doc_sections::DOC_SECTION_OTHER;
 use datafusion::logical_expr::{AggregateUDF, Documentation, Signature, Volatility};
 use plume_datasets::factors::Medium;
 
-use super::ValidityRules;
+use super::Rulebook;
 use super::mean_function::{MeanFunction, MeanRule, float};
 use crate::time::{date_of, first_day_of_month, month_of};
 
@@ -21,7 +23,7 @@ type State = [f64; 5];
 
 #[derive(Debug, Clone)]
 struct ValidMonthMean {
-    rules: ValidityRules,
+    rules: Arc<Rulebook>,
 }
 
 impl MeanRule<5> for ValidMonthMean {
@@ -62,13 +64,15 @@ impl MeanRule<5> for ValidMonthMean {
                 month(*last)
             );
         }
-        let required = self.rules.required_days(Medium::Air, *first as i64, 0);
+        let first = *first as i64;
+        let rules = self.rules.at(first_day_of_month(first));
+        let required = rules.required_days(Medium::Air, first, 0);
         Ok(((*days as u32).count_ones() >= required).then(|| sum / count))
     }
 }
 
-/// The SQL aggregate with the numbers of a rule set.
-pub fn valid_month_mean_udaf(rules: &ValidityRules) -> AggregateUDF {
+/// The SQL aggregate with the numbers of the rule set in force on the month's first day.
+pub fn valid_month_mean_udaf(rules: &Arc<Rulebook>) -> AggregateUDF {
     MeanFunction {
         name: "valid_month_mean",
         signature: Signature::exact(vec![DataType::Float64, DataType::Date32], Volatility::Immutable),
@@ -78,22 +82,20 @@ pub fn valid_month_mean_udaf(rules: &ValidityRules) -> AggregateUDF {
             "valid_month_mean(value, day)",
         )
         .build(),
-        rule: ValidMonthMean { rules: rules.clone() },
+        rule: ValidMonthMean { rules: Arc::clone(rules) },
     }
     .udaf()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Date32Array, Float64Array};
 
     use super::super::mean_function::testing::{agreed, every_way};
     use super::*;
 
     fn rule() -> ValidMonthMean {
-        ValidMonthMean { rules: super::super::Rulebook::by_date().unwrap().at(0).clone() }
+        ValidMonthMean { rules: Arc::new(Rulebook::by_date().unwrap()) }
     }
 
     fn columns(first_day: i32, count: i32) -> Vec<ArrayRef> {

@@ -13,7 +13,6 @@ use super::{FrameRule, FrameRun, Reading, RuleContext};
 use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::{Scope, SettledOutlet};
-use crate::time::day_of_hour;
 use crate::validity::days::Day;
 use crate::validity::runs::{EqualDays, equal_days, rounded};
 
@@ -55,10 +54,8 @@ impl FrameRule for FixedRuns {
     }
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
-        let first_day = day_of_hour(self.hours.start);
         Box::new(Run {
             min_days: self.min_days,
-            decimals: context.rulebook.at(first_day).fixed_value_decimals,
             sums: SeriesDays::new(false, false),
             settled: SettledOutlet::new(FactorUsage::new(Arc::clone(&context.asked))),
             context,
@@ -73,7 +70,6 @@ impl FrameRule for FixedRuns {
 struct Run {
     context: RuleContext,
     min_days: i64,
-    decimals: i32,
     settled: SettledOutlet,
     sums: SeriesDays,
     days: Vec<i64>,
@@ -91,7 +87,8 @@ impl FrameRun for Run {
             self.days.clear();
             self.days.extend(self.sums.days.iter().map(|day| day.day));
             self.values.clear();
-            self.values.extend(self.sums.days.iter().map(|day| rounded(value_of(day), self.decimals)));
+            let compared = |day: &Day| rounded(value_of(day), rulebook.at(day.day).fixed_value_decimals);
+            self.values.extend(self.sums.days.iter().map(compared));
             equal_days(&self.days, &self.values, self.min_days, &mut self.runs);
             self.runs.iter().for_each(|run| self.out.push(&frame.mn, &series.factor, run));
         }

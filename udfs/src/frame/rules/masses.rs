@@ -9,7 +9,6 @@ use super::RuleContext;
 use crate::emission::capture::{Capture, captures};
 use crate::emission::control::{TouchedHour, lost_hours};
 use crate::emission::masses::{Carried, HourMasses};
-use crate::emission::rules::WaterSubstitution;
 use crate::emission::substitution::{
     Fill, Gap, Known, Wants, gaps, substitute_by_legacy_mean, substitute_gas,
 };
@@ -178,22 +177,9 @@ impl OutletMasses {
                 first_row: context.registry.first_row,
                 rules: rulebook,
             };
-            let method = rulebook.emission_at(day_of_hour(hours.start)).water_substitution;
             if series.medium == Medium::Air {
                 wants.add(gaps(&one.masses, &wanted, &series.reach, &mut one.gaps));
                 wants.add(substitute_gas(&mut one.masses, &known, &one.gaps, &wanted, &mut one.fills));
-            } else if method == WaterSubstitution::LegacyMean {
-                wants.add(gaps(&one.masses, &wanted, &series.reach, &mut one.gaps));
-                let concentration = &series.hours.value;
-                let (masses, fills) = (&mut one.masses, &mut one.fills);
-                wants.add(substitute_by_legacy_mean(
-                    masses,
-                    &known,
-                    concentration,
-                    &one.gaps,
-                    &wanted,
-                    fills,
-                ));
             } else {
                 let carried = Carried {
                     concentration: &series.hours,
@@ -206,6 +192,17 @@ impl OutletMasses {
                 let (masses, fills) = (&mut one.masses, &mut one.fills);
                 wants.add(substitute_water(masses, &carried, &known, passes, &wanted, fills));
                 wants.add(gaps(&one.masses, &wanted, &series.reach, &mut one.gaps));
+                let concentration = &series.hours.value;
+                let (masses, fills) = (&mut one.masses, &mut one.fills);
+                wants.add(substitute_by_legacy_mean(
+                    masses,
+                    &known,
+                    concentration,
+                    &one.gaps,
+                    &wanted,
+                    fills,
+                ));
+                one.fills.sort_by_key(|fill| fill.position);
             }
         }
         wants
