@@ -2,6 +2,10 @@
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::correlation::best_lag::best_lag_udaf;
+use crate::correlation::corr_kendall::corr_kendall_udaf;
+use crate::correlation::corr_partial::corr_partial_udaf;
+use crate::correlation::corr_spearman::corr_spearman_udaf;
 use crate::emission::dry_standard_flow::dry_standard_flow_udf;
 use crate::emission::o2_convert::o2_convert_udf;
 use crate::emission::ppm_to_mg::ppm_to_mg_udf;
@@ -27,5 +31,13 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
 
 /// Every aggregate function, with the numbers of a rule set.
 pub fn aggregate_functions(rules: &ValidityRules) -> Vec<AggregateUDF> {
-    vec![valid_hour_mean_udaf(rules), valid_day_mean_udaf(rules), valid_month_mean_udaf(rules)]
+    vec![
+        valid_hour_mean_udaf(rules),
+        valid_day_mean_udaf(rules),
+        valid_month_mean_udaf(rules),
+        corr_spearman_udaf(),
+        corr_kendall_udaf(),
+        corr_partial_udaf(),
+        best_lag_udaf(),
+    ]
 }
