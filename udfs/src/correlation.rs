@@ -11,7 +11,8 @@
 //! A series is a slice; NaN stands for a missing value, and a pair with one is
 //! left out. Ranks take infinities as the greatest and the least value there is;
 //! means have none, so Pearson has no answer. [`p_values`] tells how likely a
-//! correlation is without any connection, by the rules of scipy.
+//! correlation is without any connection, by the rules of scipy, [`verdict`] what it says
+//! of an emission and a working condition.
 
 pub mod best_lag;
 mod centred;
@@ -21,7 +22,9 @@ pub mod corr_pearson;
 pub mod corr_spearman;
 pub mod p_values;
 pub mod ranks;
+pub mod rules;
 mod sample_function;
+pub mod verdict;
 
 /// Pairs below which nothing is told.
 pub const LEAST_PAIRS: usize = 3;

@@ -59,7 +59,7 @@ impl KnownExtents {
         if known.as_of != as_of {
             *known = Known { as_of, ..Known::default() };
         }
-        for table in SeriesTable::ALL {
+        for table in SeriesTable::MONITORED {
             let files = snapshots.files(table_named(table.name())?, as_of.is_some()).await?;
             let unknown: Vec<ScanFile> =
                 files.into_iter().filter(|file| !known.files.contains(&file.location)).collect();

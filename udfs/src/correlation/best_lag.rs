@@ -47,23 +47,49 @@ pub struct BestLag {
 /// assert_eq!((best.lag, best.correlation, best.pairs), (1, 1.0, 4));
 /// ```
 pub fn best_lag(x: &[f64], y: &[f64], max_lag: usize, least_pairs: usize) -> Option<BestLag> {
-    let (len, least_pairs) = (x.len().min(y.len()), least_pairs.max(LEAST_PAIRS));
-    let (masked_x, masked_y) = (Masked::of(x.get(..len)?)?, Masked::of(y.get(..len)?)?);
+    let len = x.len().min(y.len());
+    let (x, y) = (GridSeries::new(x.get(..len)?), GridSeries::new(y.get(..len)?));
+    best_lag_of(&x, &y, max_lag, least_pairs)
+}
+
+/// [`best_lag`] of series that were prepared before, of one length.
+pub fn best_lag_of(
+    x: &GridSeries<'_>,
+    y: &GridSeries<'_>,
+    max_lag: usize,
+    least_pairs: usize,
+) -> Option<BestLag> {
+    let (len, least_pairs) = (x.values.len(), least_pairs.max(LEAST_PAIRS));
+    let (masked_x, masked_y) = (x.masked.as_ref()?, y.masked.as_ref()?);
     let mut best: Option<(f64, i64)> = None;
     for steps in 0..=max_lag.min(len) {
         // Of the two signs the one by which x leads comes first.
         let lags = [steps as i64, -(steps as i64)];
         for lag in lags.into_iter().take(if steps == 0 { 1 } else { 2 }) {
-            let r = correlation_at(&masked_x, &masked_y, lag, least_pairs).map(f64::abs);
+            let r = correlation_at(masked_x, masked_y, lag, least_pairs).map(f64::abs);
             if let Some(r) = r.filter(|r| best.is_none_or(|(most, _)| *r > most + DISTINCT)) {
                 best = Some((r, lag));
             }
         }
     }
     let (_, lag) = best?;
-    let (x, y) = shifted(x.get(..len)?, y.get(..len)?, lag);
+    let (x, y) = shifted(x.values, y.values, lag);
     let (x, y) = complete_pairs(x, y);
     Some(BestLag { lag, correlation: corr_of_complete(&x, &y)?, pairs: x.len() })
+}
+
+/// A series on a regular grid, prepared for many lags.
+#[derive(Debug)]
+pub struct GridSeries<'a> {
+    values: &'a [f64],
+    masked: Option<Masked>,
+}
+
+impl<'a> GridSeries<'a> {
+    /// Prepares a series, NaN where a value is missing.
+    pub fn new(values: &'a [f64]) -> Self {
+        Self { values, masked: Masked::of(values) }
+    }
 }
 
 /// The parts of two series of one length that a lag sets side by side.
@@ -74,6 +100,7 @@ fn shifted<'a>(x: &'a [f64], y: &'a [f64], lag: i64) -> (&'a [f64], &'a [f64]) {
 }
 
 /// A series less its mean, 0 where missing: sums over pairs are then sums of products.
+#[derive(Debug)]
 struct Masked {
     there: Vec<f64>,
     value: Vec<f64>,

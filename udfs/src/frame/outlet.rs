@@ -15,11 +15,15 @@ pub enum SeriesTable {
     Minute,
     /// Daily means as reported.
     Daily,
+    /// Working conditions, whose series are parameters.
+    Conditions,
 }
 
 impl SeriesTable {
     /// Every table, in the order a frame holds them.
-    pub const ALL: [Self; 3] = [Self::Hourly, Self::Minute, Self::Daily];
+    pub const ALL: [Self; 4] = [Self::Hourly, Self::Minute, Self::Daily, Self::Conditions];
+    /// The tables of what is monitored, whose series are factors.
+    pub const MONITORED: [Self; 3] = [Self::Hourly, Self::Minute, Self::Daily];
 
     /// The table's name in the store.
     pub fn name(self) -> &'static str {
@@ -27,13 +31,19 @@ impl SeriesTable {
             Self::Hourly => "hourly",
             Self::Minute => "minute",
             Self::Daily => "daily",
+            Self::Conditions => "conditions",
         }
+    }
+
+    /// The column that names a series of an outlet.
+    pub fn series_column(self) -> &'static str {
+        if self == Self::Conditions { "param" } else { "factor" }
     }
 
     /// Hours that one row stands for, or lies in.
     pub fn hours_of_row(self) -> i64 {
         match self {
-            Self::Hourly | Self::Minute => 1,
+            Self::Hourly | Self::Minute | Self::Conditions => 1,
             Self::Daily => DAY_HOURS,
         }
     }
@@ -62,7 +72,7 @@ pub struct TableRows {
 /// Where the rows of one factor lie: pieces, one a file run.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
-    /// Factor code.
+    /// Factor code; of a working condition its parameter.
     pub factor: String,
     /// Row ranges, each in time order; no two of them have rows in one month (or day).
     pub pieces: Vec<Range<usize>>,

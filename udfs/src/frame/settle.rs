@@ -332,7 +332,7 @@ fn due_hours(
     horizon: i64,
     usage: &mut FactorUsage,
 ) -> Vec<Due> {
-    let rows = SeriesTable::ALL.iter().flat_map(|table| frame.table(*table).series());
+    let rows = SeriesTable::MONITORED.iter().flat_map(|table| frame.table(*table).series());
     let unread = frame.extents.iter().map(|series| &*series.factor);
     let monitors = facts.into_iter().flat_map(|facts| &facts.monitors);
     let mut factors: Vec<&str> = rows.map(|series| series.factor.as_str()).chain(unread).collect();
@@ -363,7 +363,7 @@ fn due_hours(
 
 /// The hours from the first to the last row of a factor, read or not.
 fn received_hours(frame: &OutletFrame, factor: &str) -> Option<Range<i64>> {
-    let read = SeriesTable::ALL.iter().filter_map(|table| {
+    let read = SeriesTable::MONITORED.iter().filter_map(|table| {
         let rows = frame.table(*table);
         let (first, last) = rows.extent(rows.of(factor)?)?;
         Some(hour_of(first)..hour_of(last) + table.hours_of_row())
