@@ -27,6 +27,11 @@ pub(super) trait SampleRule<const N: usize>: Debug + Clone + Send + Sync + 'stat
         Ok(self.clone())
     }
 
+    /// The types that arguments are cast to, where the signature leaves it to the rule.
+    fn coerce(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        Ok(arguments.to_vec())
+    }
+
     /// A row of the arguments, where it counts.
     fn row(&self, arguments: &[ArrayRef], row: usize) -> Option<[u64; N]>;
 
@@ -112,6 +117,10 @@ impl<R: SampleRule<N>, const N: usize> AggregateUDFImpl for SampleFunction<R, N>
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(R::OUTPUT)
+    }
+
+    fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        self.rule.coerce(arguments)
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
