@@ -147,6 +147,10 @@ fn correlation_at(x: &Masked, y: &Masked, lag: i64, least_pairs: usize) -> Optio
     Some((products / (x_spread * y_spread).sqrt()).clamp(-1.0, 1.0))
 }
 
+const USAGE: &str =
+    "best_lag(ts, x, y, max_lag): max_lag is a constant whole number of steps, 0 or more, like 24";
+const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
 /// A row: time stamp, x, y.
 type Row = [u64; 3];
 
@@ -160,6 +164,24 @@ impl SampleRule<3> for BestLagRule {
 
     fn bind(&self, args: &AccumulatorArgs<'_>) -> Result<Self> {
         Ok(Self { max_lag: max_lag_of(args)? })
+    }
+
+    fn coerce(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
+        let is_time = |kind: &DataType| {
+            kind.is_string()
+                || matches!(
+                    kind,
+                    DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null
+                )
+        };
+        let is_number = |kind: &DataType| kind.is_numeric() || kind.is_null();
+        let is_whole = |kind: &DataType| kind.is_integer() || kind.is_null();
+        match arguments {
+            [ts, x, y, lag] if is_time(ts) && is_number(x) && is_number(y) && is_whole(lag) => {
+                Ok(vec![TIMESTAMP, DataType::Float64, DataType::Float64, DataType::Int64])
+            }
+            _ => plan_err!("{USAGE}; ts is a date or time stamp, x and y are numbers"),
+        }
     }
 
     fn row(&self, arguments: &[ArrayRef], row: usize) -> Option<Row> {
@@ -194,8 +216,6 @@ const MOST_POINTS_A_ROW: u128 = 16;
 
 /// The argument `max_lag`: a constant.
 fn max_lag_of(args: &AccumulatorArgs<'_>) -> Result<usize> {
-    const USAGE: &str =
-        "best_lag(ts, x, y, max_lag): max_lag is a constant whole number of steps, 0 or more, like 24";
     let batch = RecordBatch::new_empty(Arc::new(Schema::empty()));
     let value = args.exprs.get(3).map(|max_lag| max_lag.evaluate(&batch));
     let Some(Ok(ColumnarValue::Scalar(ScalarValue::Int64(Some(max_lag))))) = value else {
@@ -261,11 +281,9 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 
 /// The SQL aggregate.
 pub fn best_lag_udaf() -> AggregateUDF {
-    let ts = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let arguments = vec![ts, DataType::Float64, DataType::Float64, DataType::Int64];
     SampleFunction {
         name: "best_lag",
-        signature: Signature::exact(arguments, Volatility::Immutable),
+        signature: Signature::user_defined(Volatility::Immutable),
         documentation: Documentation::builder(
             DOC_SECTION_OTHER,
             "Steps of up to max_lag by which x leads y where their Pearson correlation is strongest, negative where y leads; the step is the greatest that all time stamps are multiples of, for hourly rows an hour; rows of one ts are averaged, missing ones stay missing; NULL where no lag has 3 pairs that vary (最佳时滞). Annex 2-1 row 2 (4) [seed]",
