@@ -16,6 +16,7 @@
 //! Arrow types only; nothing here reads a store or computes a rule.
 
 pub mod clocks;
+pub mod condition_roles;
 pub mod equivalents;
 pub mod factors;
 pub mod flags;

@@ -107,6 +107,7 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("transmission_rolling", include_str!("../functions/transmission_rolling.sql")),
     ("problem_points", include_str!("../functions/problem_points.sql")),
     ("network_report", include_str!("../functions/network_report.sql")),
+    ("condition_correlation", include_str!("../functions/condition_correlation.sql")),
     ("fixed_runs", include_str!("../functions/fixed_runs.sql")),
     ("fixed_values", include_str!("../functions/fixed_values.sql")),
 ];

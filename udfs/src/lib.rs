@@ -7,12 +7,14 @@
 //! |---|---|
 //! | [`time`] | Beijing civil time as whole hours, days and months |
 //! | [`validity`] | valid hours, days and months |
+//! | [`correlation`] | how closely two series go together |
 //! | [`emission`] | flue-gas formulas and the mass of an hour |
 //! | [`exceedance`] | what comparing with limits rests on |
 //! | [`frame`] | all series of one outlet side by side, and the operator that cuts them |
 //! | [`tax`] | the environmental protection tax of a row |
 //! | [`registry`] | every function, for a session to register |
 
+pub mod correlation;
 pub mod emission;
 pub mod exceedance;
 pub mod frame;

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::correlation::best_lag::best_lag_udaf;
+use crate::correlation::corr_kendall::corr_kendall_udaf;
+use crate::correlation::corr_partial::corr_partial_udaf;
+use crate::correlation::corr_spearman::corr_spearman_udaf;
 use crate::emission::dry_standard_flow::dry_standard_flow_udf;
 use crate::emission::o2_convert::o2_convert_udf;
 use crate::emission::ppm_to_mg::ppm_to_mg_udf;
@@ -30,5 +34,13 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
 /// Every aggregate function. One that is told no time goes by the latest rules.
 pub fn aggregate_functions(rules: &Arc<Rulebook>) -> Vec<AggregateUDF> {
     let latest = rules.at(i64::MAX);
-    vec![valid_hour_mean_udaf(latest), valid_day_mean_udaf(latest), valid_month_mean_udaf(rules)]
+    vec![
+        valid_hour_mean_udaf(latest),
+        valid_day_mean_udaf(latest),
+        valid_month_mean_udaf(rules),
+        corr_spearman_udaf(),
+        corr_kendall_udaf(),
+        corr_partial_udaf(),
+        best_lag_udaf(),
+    ]
 }

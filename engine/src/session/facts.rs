@@ -11,6 +11,7 @@ use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::collect;
+use plume_datasets::condition_roles::ConditionRole;
 use plume_datasets::factors::Medium;
 use plume_datasets::schema::Table;
 use plume_udfs::emission::control::{Check, CheckKind, MonitorSetting, control};
@@ -26,6 +27,9 @@ use crate::store::table_named;
 /// The tables that the registry is read from.
 pub(super) const TABLES: [&str; 6] =
     ["enterprises", "outlets", "monitors", "stoppages", "qc_results", "manual_samples"];
+
+/// The table that tells what parameters of working conditions stand for.
+pub(super) const CONDITION_PARAMS: &str = "condition_params";
 
 /// Reads the registry as the session sees it.
 pub(super) async fn read_registry(
@@ -68,7 +72,22 @@ pub(super) async fn read_registry(
         let control = control(&checks, &factor, setting, |ts| rulebook.emission_at(day_of(ts)));
         facts.controls.push((factor, control));
     }
-    Ok(Registry::new(outlets.into_values().collect(), store_rows))
+    let roles = read_roles(session, snapshots).await?;
+    Ok(Registry::new(outlets.into_values().collect(), store_rows).with_roles(roles))
+}
+
+/// The roles that parameters of working conditions have in the store.
+async fn read_roles(
+    session: &dyn Session,
+    snapshots: &Arc<Snapshots>,
+) -> Result<BTreeMap<String, ConditionRole>> {
+    let mut roles = BTreeMap::new();
+    for batch in read_all(session, snapshots, table_named(CONDITION_PARAMS)?).await? {
+        let rows = Rows { batch: &batch };
+        let told = |row| Some((rows.text("param", row)?.to_owned(), rows.text("role", row)?.parse().ok()?));
+        roles.extend((0..batch.num_rows()).filter_map(told));
+    }
+    Ok(roles)
 }
 
 async fn read_all(

@@ -58,7 +58,7 @@ impl StoreFrames {
     async fn registry(&self, session: &dyn Session) -> Result<Arc<Registry>> {
         let store = self.snapshots.store();
         let mut versions = Vec::new();
-        for name in facts::TABLES {
+        for name in facts::TABLES.into_iter().chain([facts::CONDITION_PARAMS]) {
             versions.push(self.snapshots.of(&store.log(table_named(name)?)?).await?.version());
         }
         let config = session.config_options();

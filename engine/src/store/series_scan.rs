@@ -30,6 +30,7 @@ use futures::StreamExt;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use plume_udfs::frame::asked::{FactorUsage, Usage};
 use plume_udfs::frame::facts::Registry;
+use plume_udfs::frame::outlet::SeriesTable;
 
 use super::scan::{ScanFile, ScanRequest};
 use super::series::{SeriesIndex, SeriesRows};
@@ -59,7 +60,10 @@ impl SeriesFilter {
             |mn: &str| self.registry.outlet(mn).is_some_and(|facts| !facts.production_stops.is_empty());
         let in_other_states =
             |mn: &str| self.registry.outlet(mn).is_some_and(|facts| facts.sends_other_states());
+        let is_condition = request.table.name == SeriesTable::Conditions.name();
         let is_used = |series: &SeriesRows| match self.usage.of(&series.factor) {
+            // What is asked of factors says nothing of working conditions.
+            _ if is_condition => true,
             Usage::Asked | Usage::Supporting => true,
             Usage::SupportingStops => stopped(&series.mn),
             Usage::SupportingStates => in_other_states(&series.mn),

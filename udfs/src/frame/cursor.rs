@@ -138,7 +138,7 @@ impl OutletStream {
             self.started = true;
             self.row = 0;
             self.batch = match self.stream.next().await {
-                Some(batch) => Some(Columns::of(&batch?)?),
+                Some(batch) => Some(Columns::of(&batch?, self.table)?),
                 None => None,
             };
             if self.batch.is_none() {
@@ -177,7 +177,9 @@ impl OutletStream {
             let outlet_end = batch.mn.run_end(self.row, batch.ts.len());
             while self.row < outlet_end {
                 let series_end = batch.factor.run_end(self.row, outlet_end);
-                if usage.of(batch.factor.value(self.row)) != Usage::Unused {
+                // What is asked of factors says nothing of working conditions.
+                let is_condition = self.table == SeriesTable::Conditions;
+                if is_condition || usage.of(batch.factor.value(self.row)) != Usage::Unused {
                     batch.append(self.row..series_end, self.table, frame);
                 }
                 self.row = series_end;
@@ -286,7 +288,8 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(batch: &RecordBatch) -> Result<Self> {
+    fn of(batch: &RecordBatch, table: SeriesTable) -> Result<Self> {
+        let series = table.series_column();
         let keys = |name: &str| batch.column_by_name(name).and_then(Keys::of);
         let floats = |name: &str| {
             batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>().cloned())
@@ -295,7 +298,7 @@ impl Columns {
         let ts = batch.column_by_name("ts").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
         Ok(Self {
             mn: keys("mn").ok_or_else(|| missing("mn"))?,
-            factor: keys("factor").ok_or_else(|| missing("factor"))?,
+            factor: keys(series).ok_or_else(|| missing(series))?,
             ts: ts.ok_or_else(|| missing("ts"))?.values().clone(),
             value: floats("value"),
             flag: batch.column_by_name("flag").and_then(flag_letters),

@@ -1,7 +1,9 @@
 //! What the registry knows of an outlet.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use plume_datasets::condition_roles::ConditionRole;
 use plume_datasets::factors::Medium;
 
 use crate::emission::STANDARD_KPA;
@@ -170,6 +172,7 @@ fn gaps<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     outlets: Vec<OutletFacts>,
+    roles: BTreeMap<String, ConditionRole>,
     /// The first hour with any row.
     pub first_row: i64,
     /// The last hour with any row, plus one: later hours are not due yet.
@@ -181,7 +184,17 @@ impl Registry {
     /// `rows` are the hours from the first to the last with any row.
     pub fn new(mut outlets: Vec<OutletFacts>, rows: Range<i64>) -> Self {
         outlets.sort_by(|a, b| a.mn.cmp(&b.mn));
-        Self { outlets, first_row: rows.start, horizon: rows.end }
+        Self { outlets, roles: BTreeMap::new(), first_row: rows.start, horizon: rows.end }
+    }
+
+    /// With the roles that the store gives to parameters of working conditions.
+    pub fn with_roles(self, roles: BTreeMap<String, ConditionRole>) -> Self {
+        Self { roles, ..self }
+    }
+
+    /// The role of a parameter of working conditions: the store's, else the built-in one.
+    pub fn role(&self, param: &str) -> Option<ConditionRole> {
+        self.roles.get(param).copied().or_else(|| ConditionRole::built_in(param))
     }
 
     /// Every outlet, by `mn`.

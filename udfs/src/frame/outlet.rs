@@ -17,11 +17,13 @@ pub enum SeriesTable {
     Daily,
     /// Real-time values, which make nothing due and settle no hour.
     Realtime,
+    /// Working conditions, whose series are parameters.
+    Conditions,
 }
 
 impl SeriesTable {
     /// Every table, in the order a frame holds them.
-    pub const ALL: [Self; 4] = [Self::Hourly, Self::Minute, Self::Daily, Self::Realtime];
+    pub const ALL: [Self; 5] = [Self::Hourly, Self::Minute, Self::Daily, Self::Realtime, Self::Conditions];
 
     /// The tables whose rows tell what is due, and settle hours and days.
     pub const SETTLED: [Self; 3] = [Self::Hourly, Self::Minute, Self::Daily];
@@ -33,13 +35,19 @@ impl SeriesTable {
             Self::Minute => "minute",
             Self::Daily => "daily",
             Self::Realtime => "realtime",
+            Self::Conditions => "conditions",
         }
+    }
+
+    /// The column that names a series of an outlet.
+    pub fn series_column(self) -> &'static str {
+        if self == Self::Conditions { "param" } else { "factor" }
     }
 
     /// Hours that one row stands for, or lies in.
     pub fn hours_of_row(self) -> i64 {
         match self {
-            Self::Hourly | Self::Minute | Self::Realtime => 1,
+            Self::Hourly | Self::Minute | Self::Realtime | Self::Conditions => 1,
             Self::Daily => DAY_HOURS,
         }
     }
@@ -68,7 +76,7 @@ pub struct TableRows {
 /// Where the rows of one factor lie: pieces, one a file run.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
-    /// Factor code.
+    /// Factor code; of a working condition its parameter.
     pub factor: String,
     /// Row ranges, each in time order; no two of them have rows in one month (or day).
     pub pieces: Vec<Range<usize>>,

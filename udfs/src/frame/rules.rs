@@ -1,6 +1,7 @@
 //! The rules that run over frames; each makes the rows of one view.
 
 mod columns;
+pub mod condition_correlation;
 pub mod daily_valid;
 pub mod emissions;
 pub mod fixed_runs;

@@ -17,6 +17,7 @@ use super::exec::{FrameExec, FrameInput};
 use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::SeriesTable;
+use super::rules::condition_correlation::ConditionCorrelation;
 use super::rules::daily_valid::DailyValid;
 use super::rules::emissions::Emissions;
 use super::rules::fixed_runs::FixedRuns;
@@ -103,6 +104,8 @@ enum ReadHours {
     },
     /// Fixed by the arguments.
     Exactly(Range<i64>),
+    /// Those asked for, and before them those that correlations are compared with.
+    WithBaseline(Range<i64>),
     /// Whole quarters, and before them what the greatest pool holds where no hour is missing.
     QuartersAndPools(Range<i64>),
 }
@@ -149,6 +152,10 @@ impl FrameTable {
     fn hours(&self, filters: &[Expr], rulebook: &Rulebook) -> Range<i64> {
         match &self.hours {
             ReadHours::Exactly(hours) => hours.clone(),
+            ReadHours::WithBaseline(hours) => {
+                let rules = rulebook.correlation_at(day_of_hour(hours.start));
+                hours.start.saturating_sub(rules.baseline_hours)..hours.end
+            }
             ReadHours::QuartersAndPools(hours) => {
                 let rules = rulebook.emission_at(day_of_hour(hours.start));
                 let pool = rules.pool_low_capture_hours.max(rules.water_pool_days * DAY_HOURS as usize);
@@ -312,6 +319,32 @@ impl TableFunctionImpl for QuarterlyCaptureFunction {
     }
 }
 
+/// The table function `condition_correlation(from, to)`.
+#[derive(Debug)]
+pub struct ConditionCorrelationFunction {
+    source: Arc<dyn FrameSource>,
+}
+
+impl ConditionCorrelationFunction {
+    /// The function over a store.
+    pub fn new(source: Arc<dyn FrameSource>) -> Self {
+        Self { source }
+    }
+}
+
+impl TableFunctionImpl for ConditionCorrelationFunction {
+    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
+        const USAGE: &str =
+            "condition_correlation(from, to): from and to are dates or time stamps, to is exclusive";
+        let [from, to] = args.exprs() else {
+            return plan_err!("{USAGE}");
+        };
+        let hours = argument_hours(from, to, USAGE)?;
+        let read = ReadHours::WithBaseline(hours.clone());
+        Ok(FrameTable::fixed(&self.source, Arc::new(ConditionCorrelation { hours }), read))
+    }
+}
+
 /// The table function `fixed_runs(from, to, min_days)`.
 #[derive(Debug)]
 pub struct FixedRunsFunction {
@@ -367,8 +400,8 @@ impl TableFunctionImpl for TransmissionDaysFunction {
         };
         let hours = argument_hours(from, to, USAGE)?;
         let level = argument_text(level).and_then(Level::parse);
-        let level =
-            level.ok_or_else(|| plan_datafusion_err!("transmission_days: there is no such level; {USAGE}"))?;
+        let level = level
+            .ok_or_else(|| plan_datafusion_err!("transmission_days: there is no such level; {USAGE}"))?;
         // Whole days, of which the validity is told, and one before, in which the series was last heard.
         let first_day = day_of_hour(hours.start) - 1;
         let end_day = day_of_hour(hours.end - 1) + 1;

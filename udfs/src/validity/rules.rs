@@ -3,6 +3,7 @@
 use plume_datasets::factors::Medium;
 use plume_datasets::rules::{RuleError, RuleSet, RuleSets};
 
+use crate::correlation::rules::CorrelationRules;
 use crate::emission::rules::EmissionRules;
 use crate::time;
 
@@ -135,6 +136,7 @@ struct Edition {
     first_day: i64,
     validity: ValidityRules,
     emission: EmissionRules,
+    correlation: CorrelationRules,
     set: RuleSet,
 }
 
@@ -144,6 +146,7 @@ impl Edition {
             first_day,
             validity: ValidityRules::of(set)?,
             emission: EmissionRules::of(set)?,
+            correlation: CorrelationRules::of(set)?,
             set: set.clone(),
         })
     }
@@ -184,6 +187,11 @@ impl Rulebook {
     /// What substitution and the control of monitors rest on, on a day.
     pub fn emission_at(&self, day: i64) -> &EmissionRules {
         &self.edition(day).emission
+    }
+
+    /// What correlations with working conditions are judged by, on a day.
+    pub fn correlation_at(&self, day: i64) -> &CorrelationRules {
+        &self.edition(day).correlation
     }
 
     /// The number of a rule on a day; `None` where there is no such number.

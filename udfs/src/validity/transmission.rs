@@ -156,12 +156,7 @@ mod tests {
     use super::*;
 
     fn hours(first: i64, state: &[HourState]) -> Hours {
-        Hours {
-            first,
-            state: state.to_vec(),
-            value: vec![f64::NAN; state.len()],
-            valid_minutes: Vec::new(),
-        }
+        Hours { first, state: state.to_vec(), value: vec![f64::NAN; state.len()], valid_minutes: Vec::new() }
     }
 
     fn sent(came: &[u8]) -> SentHours {

@@ -1,0 +1,24 @@
+-- How closely each outlet's emissions follow its working conditions (工况与排放相关性).
+--
+-- clause: annex 2-1 row 2 (4), annex 2-3 I.2: monitored values break with working conditions [seed]; thresholds: rules correlation_least_hours, correlation_lag_hours, correlation_baseline_days, correlation_weak, correlation_follows, correlation_flat_share [default]; hours count in which the emission is valid, the condition has a value with flag N or none, and the load, where known, is above 0 [default]
+-- grain: one row per mn, param, factor and measure, of which both have an hour in [from, to)
+-- call: condition_correlation(from, to)
+--
+-- mn                    unique id of the outlet's device (设备唯一标识)
+-- param                 working-condition parameter; its rows are averaged to hours (工况参数)
+-- factor                HJ 212-2017 factor code (监测因子编码)
+-- measure               concentration (any value that is no flow), mass (kg of the hour) or flow (排放指标)
+-- n                [h]  hours in which condition and emission both have a value (有效小时数)
+-- pearson          [1]  Pearson's correlation; NULL below 3 hours or where one side is constant (皮尔逊相关系数)
+-- spearman         [1]  Spearman's correlation, ties by average ranks (斯皮尔曼相关系数)
+-- kendall          [1]  Kendall's tau-b (肯德尔相关系数)
+-- p_pearson        [1]  two-sided p-value of pearson (皮尔逊显著性)
+-- p_spearman       [1]  two-sided p-value of spearman (斯皮尔曼显著性)
+-- p_kendall        [1]  two-sided p-value of kendall (肯德尔显著性)
+-- best_lag_h       [h]  shift at which Pearson's correlation is strongest; positive: the condition leads (最佳时滞)
+-- lag_correlation  [1]  Pearson's correlation at that shift (时滞相关系数)
+-- control               factor or parameter held constant in partial: the flow; of a treatment parameter the load; NULL where there is none (控制变量)
+-- partial          [1]  Pearson's correlation with the control held constant (偏相关系数)
+-- baseline         [1]  the outlet's own Spearman correlation in the 90 days before from; NULL where too few of their hours count (基线相关系数)
+-- verdict               follows, weak, decoupled, inverse, flat_load or too_few (判定)
+SELECT * FROM condition_correlation('2026-01-01', '2026-02-01')
