@@ -125,7 +125,7 @@ async fn every_view_and_table_function_can_be_grouped_by_all_its_columns() {
             .filter(|column| !column.en.starts_with("at grain hour:"))
             .map(|column| column.column.as_str())
             .collect();
-        let from = match &*object.kind {
+        let from = match object.kind {
             "view" => object.object.clone(),
             "function" if !columns.is_empty() => {
                 let (_, names) = object.data_type.split_once('(').unwrap();
