@@ -1,7 +1,7 @@
 //! The hours of every series of an outlet, with stops and flow applied.
 //!
 //! Due hours: a registered outlet's from its `since` (or the series' first row)
-//! to its `until` (or the last hour any outlet sent); another's from the
+//! to its `until` (or the last hour any outlet sent, by itself or in a reported day); another's from the
 //! series' first to its last row. Rows received beside them count, too.
 
 use std::ops::Range;
