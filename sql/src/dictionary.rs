@@ -108,8 +108,7 @@ const SESSION_FUNCTIONS: &[&str] = &["qc_passed", "rule_number", "rule_word"];
 /// Scalar and aggregate functions.
 fn function_entries() -> Vec<Entry> {
     let scalars = scalar_functions();
-    let aggregates =
-        Rulebook::by_date().map(|book| aggregate_functions(&Arc::new(book))).unwrap_or_default();
+    let aggregates = Rulebook::by_date().map(|book| aggregate_functions(&Arc::new(book))).unwrap_or_default();
     let documented = scalars.iter().map(|f| (f.name(), f.documentation()));
     let documented = documented.chain(aggregates.iter().map(|f| (f.name(), f.documentation())));
     documented.map(|(name, documentation)| function_entry(name, documentation)).collect()
