@@ -54,7 +54,10 @@ mod tests {
             assert!(clock.judged_in.is_some() || clock.reason.is_some(), "{clock:?}");
             if clock.judged_in.is_some() {
                 for key in clock.numbers.split("; ") {
-                    assert!(crate::rules::RuleSets::built_in().all().iter().all(|set| set.number(key).is_ok()), "{key}");
+                    assert!(
+                        crate::rules::RuleSets::built_in().all().iter().all(|set| set.number(key).is_ok()),
+                        "{key}"
+                    );
                 }
             }
         }

@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn after_an_edition_for_a_time_the_set_before_it_is_in_force_again() {
-        let sets = RuleSets::default().with(&edition("games", "2022-01-01", "2022-03-31", TWENTY_ONE)).unwrap();
+        let sets =
+            RuleSets::default().with(&edition("games", "2022-01-01", "2022-03-31", TWENTY_ONE)).unwrap();
         let name = |date: &str| sets.in_force(day(date)).map(|(set, lapsed)| (set.name.as_str(), lapsed));
         assert_eq!(name("2022-03-31"), Some(("games", false)));
         assert_eq!(name("2022-04-01"), Some(("hubei-2021", false)));
@@ -257,10 +258,15 @@ mod tests {
         let head = |lines: &str| error(&edition("b", "2025-01-01", "2026-01-01", lines));
         let rule = |lines: &str| head(&format!("[rules.air_day_hours]\n{lines}"));
         let told = "clause = \"c\"\nmark = \"seed\"\n";
-        assert!(head("[rules.air_day_hour]\nvalue = 1\nclause = \"c\"\nmark = \"seed\"").contains("no rule 'air_day_hour'"));
+        assert!(
+            head("[rules.air_day_hour]\nvalue = 1\nclause = \"c\"\nmark = \"seed\"")
+                .contains("no rule 'air_day_hour'")
+        );
         assert!(head("nonsense = 1").contains("unknown field"));
         assert!(rule("value = 20\nmark = \"seed\"\nclause = \" \"").contains("names no clause"));
-        assert!(rule("value = 20\nclause = \"c\"\nmark = \"rumour\"").contains("seed, standard, recall, default"));
+        assert!(
+            rule("value = 20\nclause = \"c\"\nmark = \"rumour\"").contains("seed, standard, recall, default")
+        );
         assert!(rule(&format!("value = 20\nunit = \"min\"\n{told}")).contains("it takes 'h'"));
         assert!(rule(&format!("value = \"many\"\n{told}")).contains("a number of 0 or more"));
         assert!(rule(&format!("value = nan\n{told}")).contains("a number of 0 or more"));
@@ -274,9 +280,11 @@ mod tests {
         assert!(error(&edition("a,b", "2025-01-01", "2026-01-01", "")).contains("without ','"));
         assert!(error(&edition("b", "2026-01-02", "2026-01-01", "")).contains("before valid_from"));
         assert!(error(&edition("b", "2021-07-01", "2026-01-01", "")).contains("that of 'hubei-2021' too"));
-        let alone = edition("b", "2025-01-01", "2026-01-01", TWENTY_ONE).replace("based_on = \"hubei-2021\"", "");
+        let alone =
+            edition("b", "2025-01-01", "2026-01-01", TWENTY_ONE).replace("based_on = \"hubei-2021\"", "");
         assert!(error(&alone).contains("based_on = \"hubei-2021\""));
-        let lost = edition("b", "2025-01-01", "2026-01-01", "").replace("based_on = \"hubei-2021\"", "based_on = \"x\"");
+        let lost = edition("b", "2025-01-01", "2026-01-01", "")
+            .replace("based_on = \"hubei-2021\"", "based_on = \"x\"");
         assert!(error(&lost).contains("known are: hubei-2021"));
     }
 

@@ -85,10 +85,8 @@ async fn an_hour_needs_the_minutes_of_its_time() {
     }
     let session = session_over(&[("minute", &minutes)]).await;
     let sql = "SELECT ts, value, valid_minutes, valid, reason FROM hourly_valid ORDER BY ts";
-    let expected = [
-        "2026-03-31T23:00:00 5.0 47.0 true NULL",
-        "2026-04-01T00:00:00 NULL 47.0 false too_few_minutes",
-    ];
+    let expected =
+        ["2026-03-31T23:00:00 5.0 47.0 true NULL", "2026-04-01T00:00:00 NULL 47.0 false too_few_minutes"];
     assert_eq!(texts(&session, sql).await, expected);
 }
 
@@ -113,7 +111,8 @@ async fn a_day_needs_the_hours_of_its_time() {
 #[tokio::test]
 async fn a_month_needs_the_days_of_the_set_in_force_on_its_first_day() {
     let mut hours = Rows::new();
-    let days_of_month = |first: &str, rows: &mut Rows| rows.hours("A", "a21026", first, 26 * 24, |_| (4.0, NORMAL));
+    let days_of_month =
+        |first: &str, rows: &mut Rows| rows.hours("A", "a21026", first, 26 * 24, |_| (4.0, NORMAL));
     ["2026-03-01", "2026-04-01"].iter().for_each(|first| days_of_month(first, &mut hours));
     let session = session_over(&[("hourly", &hours)]).await;
     let sql = "SELECT month, value, valid_days, required_days, valid FROM monthly_valid ORDER BY month";
@@ -135,7 +134,8 @@ async fn each_hour_of_a_gap_takes_the_pool_of_its_time() {
     let session = session_over(&[("hourly", &hours)]).await;
     let of_gap = "SELECT period, round(mass_kg, 6), method, gap_hours, pool_hours, source_ts, clause, rule_set \
          FROM emissions('2026-03-01', '2026-05-01', 'hour') WHERE factor = 'a21026' AND method <> 'measured' ORDER BY period";
-    let before = "0.72 max_180h 4 180 2026-03-25T00:00:00 HJ 75-2017 12.2.3 tables 5 and 6 [standard] hubei-2021";
+    let before =
+        "0.72 max_180h 4 180 2026-03-25T00:00:00 HJ 75-2017 12.2.3 tables 5 and 6 [standard] hubei-2021";
     let after = "0.36 max_100h 4 100 2026-03-27T18:00:00 Trial measures art. 8 [standard] trial-2026";
     let expected = [
         format!("2026-03-31T22:00:00 {before}"),
@@ -147,7 +147,10 @@ async fn each_hour_of_a_gap_takes_the_pool_of_its_time() {
     // 285 × 0.36 + 0.72 measured, 2 × 0.72 substituted; then 70 × 0.36 and 2 × 0.36.
     let months = "SELECT period, round(measured_kg, 6), round(substituted_kg, 6) \
          FROM emissions('2026-03-01', '2026-05-01', 'month') WHERE factor = 'a21026' ORDER BY period";
-    assert_eq!(texts(&session, months).await, ["2026-03-01T00:00:00 103.32 1.44", "2026-04-01T00:00:00 25.2 0.72"]);
+    assert_eq!(
+        texts(&session, months).await,
+        ["2026-03-01T00:00:00 103.32 1.44", "2026-04-01T00:00:00 25.2 0.72"]
+    );
 }
 
 /// Of 20 hours 14 are measured, 0.7: below the 0.75 asked for before, above the 0.65 after. Of 20 hours 17, 0.85:
@@ -210,7 +213,8 @@ async fn water_is_substituted_by_the_method_of_the_day() {
     }
     let sql = "SELECT DISTINCT CAST(period AS DATE), method FROM emissions('2026-03-30', '2026-04-02', 'hour') \
                WHERE factor = 'w01018' ORDER BY 1, 2";
-    let expected = ["2026-03-30 measured", "2026-03-31 max_30d", "2026-04-01 legacy_mean", "2026-04-01 measured"];
+    let expected =
+        ["2026-03-30 measured", "2026-03-31 max_30d", "2026-04-01 legacy_mean", "2026-04-01 measured"];
     assert_eq!(texts(&session, sql).await, expected);
 }
 
@@ -300,12 +304,14 @@ async fn an_export_names_both_editions_and_is_verified_without_their_file() {
     let request = Request::now(Kind::Tax, ExportFormat::Csv, "2026", "", vec![text]);
     let out = folder.path().join("out");
     let (path, manifest) = export(Store::at(&address).unwrap(), request, &out).await.unwrap();
-    let named: Vec<(&str, bool)> = manifest.rule_sets.iter().map(|set| (set.name.as_str(), set.lapsed)).collect();
+    let named: Vec<(&str, bool)> =
+        manifest.rule_sets.iter().map(|set| (set.name.as_str(), set.lapsed)).collect();
     assert_eq!(named, [("hubei-2021", true), ("trial-2026", false)]);
     let verified = verify(&path, Store::at(&address).unwrap()).await.unwrap();
     assert_eq!(verified.differences, Vec::<String>::new());
     // With the edition left out the figures are others.
-    let mut without: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let mut without: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     without["rule_files"] = serde_json::json!([]);
     std::fs::write(&path, without.to_string()).unwrap();
     let verified = verify(&path, Store::at(&address).unwrap()).await.unwrap();
