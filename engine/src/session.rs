@@ -8,6 +8,7 @@ mod parameters;
 pub mod period;
 mod qc_passed;
 mod rule_number;
+mod rule_table;
 mod rule_word;
 mod sql_function;
 

@@ -132,9 +132,9 @@ rated AS (
     SELECT
         mn,
         day,
-        CASE WHEN expected > 0 THEN CAST(valid AS DOUBLE) / expected END AS rate,
+        coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate,
         CASE WHEN expected > 0 THEN CAST(received AS DOUBLE) / expected END AS transmission
-    FROM windows
+    FROM (SELECT *, CASE rule_word('validity_base', CAST(day AS TIMESTAMP)) WHEN 'due' THEN expected ELSE received END AS due_valid FROM windows)
 ),
 low AS (
     SELECT

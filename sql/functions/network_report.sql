@@ -14,8 +14,8 @@
 -- received      [h]  results of them received (实传数)
 -- valid         [h]  results of them valid (有效数)
 -- transmission  [1]  received ÷ expected; NULL where nothing was due (传输率)
--- validity      [1]  valid ÷ received; NULL where nothing was received (有效率)
--- rate          [1]  transmission × validity, which is valid ÷ expected; NULL where nothing was due (传输有效率)
+-- validity      [1]  valid ÷ those due to be valid: received, or expected by rule validity_base; NULL where that is 0 (有效率)
+-- rate          [1]  transmission × validity; 0 where nothing was received, NULL where nothing was due (传输有效率)
 -- scope              city or province (统计范围)
 WITH by_point AS (
     SELECT
@@ -33,20 +33,27 @@ WITH by_point AS (
             AND (p.until IS NULL OR d.first_hour < p.until)
     GROUP BY d.mn, p.city, date_trunc('month', CAST(d.day AS TIMESTAMP(6)))
 ),
+-- Counts are multiplied before they are divided: a rate is exact at the share asked for.
+judged AS (
+    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    FROM (SELECT *, CASE rule_word('validity_base', period) WHEN 'due' THEN expected ELSE received END AS due_valid FROM by_point)
+),
 scoped AS (
     SELECT
         city,
         period,
         CASE WHEN grouping(city) = 0 THEN 'city' ELSE 'province' END AS scope,
         count(*) FILTER (WHERE expected > 0) AS points,
-        count(*) FILTER (
-            WHERE expected > 0 AND CAST(valid AS DOUBLE) / nullif(expected, 0) >= rule_number('transmission_share', period)
-        ) AS points_passed,
+        count(*) FILTER (WHERE rate >= rule_number('transmission_share', period)) AS points_passed,
         sum(expected) AS expected,
         sum(received) AS received,
         sum(valid) AS valid
-    FROM by_point
+    FROM judged
     GROUP BY GROUPING SETS ((city, period), (period))
+),
+rated AS (
+    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    FROM (SELECT *, CASE rule_word('validity_base', period) WHEN 'due' THEN expected ELSE received END AS due_valid FROM scoped)
 )
 SELECT
     city,
@@ -58,8 +65,8 @@ SELECT
     received,
     valid,
     CAST(received AS DOUBLE) / nullif(expected, 0) AS transmission,
-    CAST(valid AS DOUBLE) / nullif(received, 0) AS validity,
-    CAST(valid AS DOUBLE) / nullif(expected, 0) AS rate,
+    CAST(valid AS DOUBLE) / nullif(due_valid, 0) AS validity,
+    rate,
     scope
-FROM scoped
+FROM rated
 WHERE scope = 'province' OR city IS NOT NULL

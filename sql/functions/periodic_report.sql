@@ -1,6 +1,6 @@
 -- Day, week, month, quarter and year reports: mean, extremes, validity, mass, exceedances and transmission (日周月季年报表).
 --
--- clause: annex 2-3 I.2: statistics reports [seed]; means of days and months: Guide 15(4) [seed], HJ 356-2019 7 [recall]; transmission: received ÷ due [standard]; every whole day, week from Monday on, month, quarter or year that has a day in `period`; means of weeks, quarters and years are of their valid days; due are hours without production stop, approved facility stop or lack of flow [default]
+-- clause: annex 2-3 I.2: statistics reports [seed]; means of days and months: Guide 15(4) [seed], HJ 356-2019 7 [recall]; transmission: received ÷ due, validity: valid ÷ due to be valid [standard]; due to be valid is what was received, or all that was due (rule validity_base, as of the period's start); every whole day, week from Monday on, month, quarter or year that has a day in `period`; means of weeks, quarters and years are of their valid days; due are hours without production stop, approved facility stop or lack of flow [default]
 -- grain: one row per mn, factor and period with an hour due, stopped or received
 -- call: periodic_report(kind, period)
 -- words: day, week, month, quarter, year
@@ -12,7 +12,7 @@
 -- mean           [factor]  mean measured; of a day or month NULL unless valid, and for pH (均值)
 -- minimum        [factor]  least valid hour (最小值)
 -- maximum        [factor]  greatest valid hour (最大值)
--- validity       [1]       valid_hours ÷ due_hours; NULL where no hour was due (有效率)
+-- validity       [1]       valid_hours ÷ those due to be valid: received_hours, or due_hours by rule validity_base; NULL where that is 0 (有效率)
 -- mass_kg        [kg]      mass emitted; NULL for what has none and where the quarter isn't usable (排放量)
 -- exceedances    [1]       valid hours beyond the limit (超标小时数)
 -- transmission   [1]       received_hours ÷ due_hours; NULL where no hour was due (传输率)
@@ -150,7 +150,8 @@ SELECT
     CASE WHEN $kind = 'month' THEN m.mean ELSE j.mean END AS mean,
     j.minimum,
     j.maximum,
-    CASE WHEN j.due_hours > 0 THEN CAST(j.valid_hours AS DOUBLE) / j.due_hours END AS validity,
+    CAST(j.valid_hours AS DOUBLE)
+    / nullif(CASE rule_word('validity_base', j.period) WHEN 'due' THEN j.due_hours ELSE j.received_hours END, 0) AS validity,
     e.mass_kg,
     coalesce(b.exceedances, 0) AS exceedances,
     CASE WHEN j.due_hours > 0 THEN CAST(j.received_hours AS DOUBLE) / j.due_hours END AS transmission,

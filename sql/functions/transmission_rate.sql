@@ -1,6 +1,6 @@
 -- Effective transmission of every outlet, of every city and of the province (数据传输有效率).
 --
--- clause: Measures 8(2), Guide 16: more than 95 % [seed]; marking rule of 2022: transmission rate × validity rate [standard]; counted in hours, days stand beside; due to be valid is what was received, so that a lost hour is charged once; an outlet with nothing due passes and is left out of the shares; an hour counts where the outlet stood in it [default]
+-- clause: Measures 8(2), Guide 16: more than 95 % [seed]; marking rule of 2022: transmission rate × validity rate [standard]; counted in hours, days stand beside; due to be valid is what was received, so that a lost hour is charged once, or all that was due (rule validity_base); an outlet with nothing due passes and is left out of the shares; an hour counts where the outlet stood in it [default]
 -- grain: one row per mn and city it stood in; mn NULL: one row per city, and one of all outlets
 -- call: transmission_rate(from, to)
 -- example: transmission_rate('2026-01-01', '2026-04-01')
@@ -11,8 +11,8 @@
 -- received       [h]  results of them received (实传数)
 -- valid          [h]  results of them valid (有效数)
 -- transmission   [1]  received ÷ expected; NULL where nothing was due (传输率)
--- validity       [1]  valid ÷ received; NULL where nothing was received (有效率)
--- rate           [1]  transmission × validity, which is valid ÷ expected; NULL where nothing was due (传输有效率)
+-- validity       [1]  valid ÷ those due to be valid: received, or expected by rule validity_base; NULL where that is 0 (有效率)
+-- rate           [1]  transmission × validity; 0 where nothing was received, NULL where nothing was due (传输有效率)
 -- passed              whether the rate is above the share asked for, or nothing was due (是否达标)
 -- scope               outlet, city or province (统计范围)
 -- expected_days  [d]  daily results due: days × factors with an hour due (应传日数)
@@ -39,11 +39,13 @@ WITH by_outlet AS (
             AND (p.until IS NULL OR d.first_hour < p.until)
     GROUP BY d.mn, p.city
 ),
+-- Counts are multiplied before they are divided: a rate is exact at the share asked for.
 judged AS (
-    SELECT
-        *,
-        coalesce(CAST(valid AS DOUBLE) / nullif(expected, 0) > rule_number('transmission_share', $from), true) AS passed
-    FROM by_outlet
+    SELECT *, coalesce(rate > rule_number('transmission_share', $from), true) AS passed
+    FROM (
+        SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+        FROM (SELECT *, CASE rule_word('validity_base', $from) WHEN 'due' THEN expected ELSE received END AS due_valid FROM by_outlet)
+    )
 ),
 scoped AS (
     SELECT
@@ -61,6 +63,10 @@ scoped AS (
     FROM judged
     GROUP BY GROUPING SETS ((mn, city), (city), ())
     HAVING count(*) > 0
+),
+rated AS (
+    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    FROM (SELECT *, CASE rule_word('validity_base', $from) WHEN 'due' THEN expected ELSE received END AS due_valid FROM scoped)
 )
 SELECT
     mn,
@@ -69,9 +75,9 @@ SELECT
     received,
     valid,
     CAST(received AS DOUBLE) / nullif(expected, 0) AS transmission,
-    CAST(valid AS DOUBLE) / nullif(received, 0) AS validity,
-    CAST(valid AS DOUBLE) / nullif(expected, 0) AS rate,
-    coalesce(CAST(valid AS DOUBLE) / nullif(expected, 0) > rule_number('transmission_share', $from), true) AS passed,
+    CAST(valid AS DOUBLE) / nullif(due_valid, 0) AS validity,
+    rate,
+    coalesce(rate > rule_number('transmission_share', $from), true) AS passed,
     scope,
     expected_days,
     received_days,
@@ -79,5 +85,5 @@ SELECT
     outlets,
     outlets_passed,
     CAST(outlets_passed AS DOUBLE) / nullif(outlets, 0) AS outlet_share
-FROM scoped
+FROM rated
 WHERE scope <> 'city' OR city IS NOT NULL

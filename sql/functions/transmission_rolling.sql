@@ -11,8 +11,8 @@
 -- received     [h]  results of them received (实传数)
 -- valid        [h]  results of them valid (有效数)
 -- transmission [1]  received ÷ expected; NULL where nothing was due (传输率)
--- validity     [1]  valid ÷ received; NULL where nothing was received (有效率)
--- rate         [1]  transmission × validity, which is valid ÷ expected; NULL where nothing was due (传输有效率)
+-- validity     [1]  valid ÷ those due to be valid: received, or expected by rule validity_base; NULL where that is 0 (有效率)
+-- rate         [1]  transmission × validity; 0 where nothing was received, NULL where nothing was due (传输有效率)
 -- passed            whether the rate is above the share asked for, or nothing was due (是否达标)
 -- window_start      first day of the window (窗口起始日)
 -- window_end        last day of the window (窗口截止日)
@@ -68,6 +68,11 @@ windows AS (
         received - lag(received, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS received,
         valid - lag(valid, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS valid
     FROM summed
+),
+-- Counts are multiplied before they are divided: a rate is exact at the share asked for.
+rated AS (
+    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    FROM (SELECT *, CASE rule_word('validity_base', window_end) WHEN 'due' THEN expected ELSE received END AS due_valid FROM windows)
 )
 SELECT
     w.mn,
@@ -76,14 +81,12 @@ SELECT
     w.received,
     w.valid,
     CAST(w.received AS DOUBLE) / nullif(w.expected, 0) AS transmission,
-    CAST(w.valid AS DOUBLE) / nullif(w.received, 0) AS validity,
-    CAST(w.valid AS DOUBLE) / nullif(w.expected, 0) AS rate,
-    coalesce(
-        CAST(w.valid AS DOUBLE) / nullif(w.expected, 0) > rule_number('transmission_share', w.window_end), true
-    ) AS passed,
+    CAST(w.valid AS DOUBLE) / nullif(w.due_valid, 0) AS validity,
+    w.rate,
+    coalesce(w.rate > rule_number('transmission_share', w.window_end), true) AS passed,
     w.window_start,
     w.window_end
-FROM windows AS w
+FROM rated AS w
 LEFT JOIN outlet_places AS p
     ON
         p.mn = w.mn

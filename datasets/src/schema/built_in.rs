@@ -80,6 +80,12 @@ pub const BUILT_IN: &[BuiltIn] = &[
             plain("unit", Text, "unit of value and default", "单位"),
             plain("valid_from", Date, "first day in force", "生效日期"),
             plain("valid_to", Date, "last day in force", "失效日期"),
+            plain(
+                "lapsed",
+                Bool,
+                "whether the set goes on past its last day, as the session sees the store",
+                "是否过期沿用",
+            ),
             CLAUSE,
             plain("mark", Text, "how it is known: seed, standard, recall or default", "来源标记"),
         ],

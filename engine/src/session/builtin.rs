@@ -13,9 +13,9 @@ use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
 use plume_datasets::mark_words::mark_words;
 use plume_datasets::patterns::patterns;
-use plume_datasets::rules::{RuleSet, RuleSets};
 use plume_udfs::time::date_of;
 
+use super::rule_table::RuleTable;
 use crate::Result;
 
 /// Every built-in table with its name.
@@ -23,7 +23,7 @@ pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
     Ok(vec![
         ("factors", factor_table()?),
         ("flags", flag_table()?),
-        ("rules", rule_table()?),
+        ("rules", Arc::new(RuleTable::try_new()?)),
         ("patterns", pattern_table()?),
         ("clocks", clock_table()?),
         ("mark_words", mark_word_table()?),
@@ -33,14 +33,14 @@ pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
 }
 
 /// A column of text, one value a row.
-fn text<'a, T, S: AsRef<str>>(rows: &'a [T], value: impl Fn(&'a T) -> Option<S>) -> ArrayRef {
+pub(super) fn text<'a, T, S: AsRef<str>>(rows: &'a [T], value: impl Fn(&'a T) -> Option<S>) -> ArrayRef {
     Arc::new(
         rows.iter().map(|row| value(row).map(|text| text.as_ref().to_owned())).collect::<StringViewArray>(),
     )
 }
 
 /// A column of days.
-fn dates<T>(rows: &[T], date: impl Fn(&T) -> Option<NaiveDate>) -> ArrayRef {
+pub(super) fn dates<T>(rows: &[T], date: impl Fn(&T) -> Option<NaiveDate>) -> ArrayRef {
     let epoch = date_of(0);
     let day = |date: NaiveDate| i32::try_from(date.signed_duration_since(epoch).num_days()).ok();
     Arc::new(rows.iter().map(|row| date(row).and_then(day)).collect::<Date32Array>())
@@ -74,52 +74,6 @@ fn flag_table() -> Result<Arc<dyn TableProvider>> {
         ("name_zh", text(rows, |f| Some(&f.name_zh))),
         ("valid", Arc::new(rows.iter().map(|f| Some(f.valid)).collect::<BooleanArray>())),
         ("clause", text(rows, |f| Some(&f.clause))),
-    ])
-}
-
-/// One line of table `rules`.
-struct RuleRow<'a> {
-    set: &'a RuleSet,
-    key: String,
-    value: String,
-    unit: &'a str,
-    clause: &'a str,
-    mark: &'a str,
-}
-
-/// The lines of a rule set: its rules, then its limits of comparisons.
-fn rule_rows(set: &RuleSet) -> impl Iterator<Item = RuleRow<'_>> {
-    let rules = set.rules.iter().map(move |(key, rule)| RuleRow {
-        set,
-        key: key.clone(),
-        value: rule.value.to_string(),
-        unit: &rule.unit,
-        clause: &rule.clause,
-        mark: &rule.mark,
-    });
-    let limits = set.comparison_limits.iter().map(move |limit| RuleRow {
-        set,
-        key: format!("comparison_limit.{}.from_{}", limit.factor, limit.from),
-        value: limit.absolute.or(limit.relative).unwrap_or_default().to_string(),
-        unit: if limit.absolute.is_some() { "factor" } else { "1" },
-        clause: &limit.clause,
-        mark: &limit.mark,
-    });
-    rules.chain(limits)
-}
-
-fn rule_table() -> Result<Arc<dyn TableProvider>> {
-    let rows: Vec<RuleRow<'_>> = RuleSets::built_in().all().iter().flat_map(rule_rows).collect();
-    table(vec![
-        ("rule_set", text(&rows, |row| Some(&row.set.name))),
-        ("key", text(&rows, |row| Some(&row.key))),
-        ("value", text(&rows, |row| Some(&row.value))),
-        ("default", text(&rows, |row| Some(&row.value))),
-        ("unit", text(&rows, |row| Some(row.unit))),
-        ("valid_from", dates(&rows, |row| Some(row.set.valid_from))),
-        ("valid_to", dates(&rows, |row| Some(row.set.valid_to))),
-        ("clause", text(&rows, |row| Some(format!("{} [{}]", row.clause, row.mark)))),
-        ("mark", text(&rows, |row| Some(row.mark))),
     ])
 }
 

@@ -83,13 +83,23 @@ impl StoreFrames {
         Ok(registry)
     }
 
-    /// The hours from the first to the last hourly or minute row.
+    /// Whether no table but those read holds rows: others may begin or end a series, or be all there is of it.
+    async fn holds_nothing_beside(&self, read: &[SeriesTable]) -> Result<bool> {
+        for series in SeriesTable::SETTLED.iter().filter(|series| !read.contains(series)) {
+            if !self.snapshots.files(table_named(series.name())?, false).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The hours from the first to the last row; a reported day's are all of its day.
     async fn rows(&self) -> Result<Range<i64>> {
         let mut rows = NO_HOURS;
-        for series in [SeriesTable::Hourly, SeriesTable::Minute] {
+        for series in SeriesTable::SETTLED {
             for file in self.snapshots.files(table_named(series.name())?, false).await? {
                 if let Some((first, last)) = file.file.ts_range("ts") {
-                    rows = hull(&rows, &(hour_of(first)..hour_of(last) + 1));
+                    rows = hull(&rows, &(hour_of(first)..hour_of(last) + series.hours_of_row()));
                 }
             }
         }
@@ -117,6 +127,8 @@ impl FrameSource for StoreFrames {
             unread.push(UnreadTable { series, table: table_of, files: beside, projection: columns });
             tables.push((series, projection, table, files));
         }
+        reads_all &=
+            self.holds_nothing_beside(&tables.iter().map(|(series, ..)| *series).collect::<Vec<_>>()).await?;
         let by_outlet = table_named(SeriesTable::Hourly.name())?;
         let split_points = split_points(by_outlet, &all_files, session.config().target_partitions());
         let mut filter =

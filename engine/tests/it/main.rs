@@ -11,6 +11,7 @@ mod ingest;
 mod plans;
 mod slt;
 mod store;
+mod tax_properties;
 
 use std::path::{Path, PathBuf};
 

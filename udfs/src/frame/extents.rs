@@ -36,9 +36,7 @@ impl Extents {
     /// Adds rows of a series, by the hours in which the first and the last start.
     pub fn add(&mut self, table: SeriesTable, mn: &Arc<str>, factor: &Arc<str>, first: i64, last: i64) {
         let hours = first..last + table.hours_of_row();
-        if table != SeriesTable::Daily {
-            self.rows = hull(&self.rows, &hours);
-        }
+        self.rows = hull(&self.rows, &hours);
         let outlet = match self.outlets.get_mut(mn) {
             Some(outlet) => outlet,
             None => self.outlets.entry(Arc::clone(mn)).or_default(),
@@ -59,7 +57,7 @@ impl Extents {
         self.outlets.range::<str, _>((from, Bound::Unbounded)).next().map(|(mn, _)| &**mn)
     }
 
-    /// The hours from the first to the last hourly or minute row.
+    /// The hours from the first to the last row; a reported day's are all of its day.
     pub fn rows(&self) -> Range<i64> {
         self.rows.clone()
     }
@@ -87,7 +85,7 @@ mod tests {
         assert_eq!(extents.of("B"), [SeriesExtent { factor: Arc::clone(&factor), hours: 3..11 }]);
         assert_eq!(extents.of("A"), [SeriesExtent { factor, hours: 24..48 }]);
         assert_eq!(extents.of("C"), []);
-        assert_eq!(extents.rows(), 3..11);
+        assert_eq!(extents.rows(), 3..48);
         assert_eq!(extents.next_outlet(Bound::Unbounded), Some("A"));
         assert_eq!(extents.next_outlet(Bound::Excluded("A")), Some("B"));
         assert_eq!(extents.next_outlet(Bound::Excluded("B")), None);

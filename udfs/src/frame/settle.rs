@@ -1,8 +1,8 @@
 //! The hours of every series of an outlet, with stops and flow applied.
 //!
 //! Due hours: a registered outlet's from its `since` (or the series' first row)
-//! to its `until` (or the last hour any outlet sent), none between two registrations;
-//! another's from the series' first to its last row. Rows received beside them count, too.
+//! to its `until` (or the last hour any outlet sent, by itself or in a reported day), none between two
+//! registrations; another's from the series' first to its last row. Rows received beside them count, too.
 
 use std::ops::Range;
 

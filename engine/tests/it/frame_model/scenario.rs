@@ -89,6 +89,11 @@ pub(crate) fn scenario(shape: &Shape) -> Scenario {
     if shape.minutes_and_days {
         add_minutes(&mut all, &mut dice);
         add_days(&mut all, &mut dice);
+        for mn in &NAMES[..shape.outlets] {
+            if dice.one_in(4) {
+                leave_days_only(&mut all, mn, &mut dice);
+            }
+        }
     }
     if shape.corrected {
         for rows in [&mut all.hourly, &mut all.minute, &mut all.daily] {
@@ -273,6 +278,23 @@ fn add_days(all: &mut Scenario, dice: &mut Dice) {
             }
             let flag = dice.pick(&[Some('N'), Some('N'), Some('D')]);
             push(&mut all.daily, (mn, factor, day * 24), Some(33.0 + day as f64 / 8.0), flag, dice);
+        }
+    }
+}
+
+/// Takes the hours of an outlet away: it sends days alone, from its first to its last.
+fn leave_days_only(all: &mut Scenario, mn: &'static str, dice: &mut Dice) {
+    let ends: Vec<_> = ends_of(&all.hourly).into_iter().filter(|(of, ..)| *of == mn).collect();
+    for rows in [&mut all.hourly, &mut all.minute, &mut all.daily] {
+        rows.retain(|row| row.mn != mn);
+    }
+    for (mn, factor, first, last) in ends {
+        let (first_day, last_day) = (first.div_euclid(24), last.div_euclid(24));
+        for day in first_day..=last_day {
+            let flag = dice.pick(&[Some('N'), Some('N'), Some('N'), Some('D')]);
+            if day == first_day || day == last_day || !dice.one_in(9) {
+                push(&mut all.daily, (mn, factor, day * 24), Some(7.0 + day as f64 / 8.0), flag, dice);
+            }
         }
     }
 }

@@ -84,10 +84,14 @@ pub(crate) fn answer(all: &Scenario) -> Answer {
         minutes.entry(((row.mn, row.factor), row.at.div_euclid(60))).or_default().push(row);
     }
     let mut answer = Answer::default();
-    let series: BTreeSet<Series> = hourly.keys().map(|(series, _)| *series).collect();
+    let daily = in_force(&all.daily);
+    let series: BTreeSet<Series> = hourly.keys().chain(daily.keys()).map(|(series, _)| *series).collect();
     for (mn, factor) in series {
-        let own = hourly.range(((mn, factor), i64::MIN)..=((mn, factor), i64::MAX));
-        let hours: Vec<i64> = own.map(|((_, at), _)| at / 60).collect();
+        let every = ((mn, factor), i64::MIN)..=((mn, factor), i64::MAX);
+        let mut hours: Vec<i64> = hourly.range(every.clone()).map(|((_, at), _)| at / 60).collect();
+        // A reported day tells of all its hours.
+        hours.extend(daily.range(every).flat_map(|((_, at), _)| [at / 60, at / 60 + 23]));
+        hours.sort_unstable();
         let outlet = all.registry.iter().find(|outlet| outlet.mn == mn);
         // A registered outlet is due from `since`, else its first row, to `until`; another from its
         // first row to its last.
@@ -100,7 +104,7 @@ pub(crate) fn answer(all: &Scenario) -> Answer {
             answer.hours.insert(((mn, factor), hour), settled);
         }
     }
-    add_days(&mut answer, &in_force(&all.daily));
+    add_days(&mut answer, &daily);
     add_months(&mut answer);
     add_mass(&mut answer);
     answer
@@ -262,7 +266,8 @@ fn day_of(
     };
     let Some(reported) = reported else { return day };
     let figure = reported.value.filter(|_| reported.flag == Some('N'));
-    Day { value: Due::Is(figure), partial: Due::Unclear, reported: true, valid: figure.is_some(), ..day }
+    let value = figure.filter(|_| factor != "w01001");
+    Day { value: Due::Is(value), partial: Due::Unclear, reported: true, valid: figure.is_some(), ..day }
 }
 
 /// Σ(C·Q) / ΣQ; unclear where an hour has a concentration and no flow.
