@@ -8,6 +8,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use plume_datasets::factors::Medium;
 use plume_engine::ingest::hj212::frame::{CrcDialect, Framer, crc_hj212};
 use plume_engine::ingest::hj212::segment;
+use plume_udfs::correlation::best_lag::best_lag;
+use plume_udfs::correlation::corr_kendall::corr_kendall;
+use plume_udfs::correlation::corr_partial::corr_partial;
+use plume_udfs::correlation::corr_spearman::corr_spearman;
 use plume_udfs::time::HOUR_US;
 use plume_udfs::validity::Rulebook;
 use plume_udfs::validity::days::{DayMean, DayRule, days};
@@ -50,5 +54,18 @@ fn hj212(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, validity, hj212);
+/// A month of hours of a condition and an emission, with ties.
+fn correlation(criterion: &mut Criterion) {
+    let wave = |hour: u32, slow: f64| (f64::from(hour) / slow).sin();
+    let x: Vec<f64> = (0..744).map(|hour| (100.0 * wave(hour, 4.0)).round()).collect();
+    let y: Vec<f64> =
+        (0..744).map(|hour| (100.0 * (wave(hour, 5.0) + wave(hour * hour, 0.7))).round()).collect();
+    let z: Vec<f64> = (0..744).map(|hour| wave(hour, 9.0)).collect();
+    criterion.bench_function("corr_spearman/a month", |b| b.iter(|| corr_spearman(black_box(&x), &y)));
+    criterion.bench_function("corr_kendall/a month", |b| b.iter(|| corr_kendall(black_box(&x), &y)));
+    criterion.bench_function("corr_partial/a month", |b| b.iter(|| corr_partial(black_box(&x), &y, &z)));
+    criterion.bench_function("best_lag/a month", |b| b.iter(|| best_lag(black_box(&x), &y, 24, 30)));
+}
+
+criterion_group!(benches, validity, hj212, correlation);
 criterion_main!(benches);

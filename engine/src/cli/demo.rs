@@ -57,6 +57,13 @@ Totals are measured mass and, for hours without a valid concentration and flow, 
                FROM emissions('2026-01-01', '2026-04-01', 'month') WHERE factor = 'a21002')
          WHERE place <= 2 ORDER BY period, place",
     ),
+    (
+        "Did flow and mass follow the load in March, and before?",
+        "SELECT measure, verdict, count(*) AS series, round(avg(spearman), 2) AS mean_spearman,
+                round(avg(baseline), 2) AS mean_baseline
+         FROM condition_correlation('2026-03-01', '2026-04-01') WHERE measure <> 'concentration'
+         GROUP BY measure, verdict ORDER BY measure, verdict",
+    ),
 ];
 
 pub(super) async fn run(store: Option<&str>) -> Result<()> {

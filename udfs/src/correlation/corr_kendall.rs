@@ -83,11 +83,11 @@ impl Concordance {
         if x.len() < LEAST_PAIRS {
             return None;
         }
-        let mut both: Vec<u64> = x.iter().zip(y).map(|(x, y)| u64::from(*x) << 32 | u64::from(*y)).collect();
-        both.sort_unstable();
+        let both: Vec<[u32; 2]> = x.iter().zip(y).map(|(x, y)| [*x, *y]).collect();
+        let both = sorted_by_code(&sorted_by_code(&both, 1), 0);
         let tied_in_both = both.chunk_by(|a, b| a == b).map(|run| pairs_of(run.len() as u64)).sum();
-        let x = Ties::of(&both.iter().map(|both| (both >> 32) as u32).collect::<Vec<_>>());
-        let mut y: Vec<u32> = both.iter().map(|both| *both as u32).collect();
+        let x = Ties::of(&both.iter().map(|both| both[0]).collect::<Vec<_>>());
+        let mut y: Vec<u32> = both.iter().map(|both| both[1]).collect();
         let discordant = i128::from(sort_and_count_exchanges(&mut y));
         let y = Ties::of(&y);
         let rows = both.len() as u64;
@@ -112,6 +112,26 @@ impl Concordance {
     pub fn is_untied(&self) -> bool {
         self.x.pairs == 0 && self.y.pairs == 0
     }
+}
+
+/// Pairs in the order of the codes of one side, those of one code in the order they had. Codes
+/// are at most as many as the values of their series, so counting is cheaper than comparing.
+fn sorted_by_code(pairs: &[[u32; 2]], side: usize) -> Vec<[u32; 2]> {
+    let greatest = pairs.iter().map(|pair| pair[side]).max().unwrap_or_default();
+    let mut next = vec![0_u32; greatest as usize + 1];
+    pairs.iter().for_each(|pair| next[pair[side] as usize] += 1);
+    let mut start = 0;
+    for next in &mut next {
+        start += *next;
+        *next = start - *next;
+    }
+    let mut sorted = vec![[0; 2]; pairs.len()];
+    for pair in pairs {
+        let at = &mut next[pair[side] as usize];
+        sorted[*at as usize] = *pair;
+        *at += 1;
+    }
+    sorted
 }
 
 /// Values that an insertion sort takes.

@@ -73,11 +73,11 @@ mod tests {
             pairs in prop::collection::vec((-1e3..1e3_f64, -1e3..1e3_f64), 3..40),
         ) {
             // Σ (xi − xj)(yi − yj) over all i, j is 2 n Σ (x − x̄)(y − ȳ): no mean is needed.
-            let over = |f: &dyn Fn(&(f64, f64), &(f64, f64)) -> f64| -> f64 {
-                pairs.iter().map(|a| pairs.iter().map(|b| f(a, b)).sum::<f64>()).sum()
-            };
-            let xy = over(&|a, b| (a.0 - b.0) * (a.1 - b.1));
-            let (xx, yy) = (over(&|a, b| (a.0 - b.0).powi(2)), over(&|a, b| (a.1 - b.1).powi(2)));
+            let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+            for (a, b) in pairs.iter().flat_map(|a| pairs.iter().map(move |b| (a, b))) {
+                let (x, y) = (a.0 - b.0, a.1 - b.1);
+                (xx, xy, yy) = (xx + x * x, xy + x * y, yy + y * y);
+            }
             let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
             let r = corr_pearson(&x, &y).unwrap();
             prop_assert!((r - xy / (xx * yy).sqrt()).abs() < 1e-9, "{r}");

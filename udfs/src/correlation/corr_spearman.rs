@@ -114,10 +114,9 @@ mod tests {
                 rows.iter().filter_map(|(x, y)| Some((f64::from((*x)?), f64::from((*y)?)))).collect();
             let (x, y): (Vec<f64>, Vec<f64>) = known.into_iter().unzip();
             let slow = corr_pearson(&slow_ranks(&x), &slow_ranks(&y));
-            let column = |of: fn(&(Option<i32>, Option<i32>)) -> Option<i32>| -> Vec<Option<f64>> {
-                rows.iter().map(|row| of(row).map(f64::from)).collect()
-            };
-            let quick = sql(&column(|row| row.0), &column(|row| row.1));
+            let (x, y): (Vec<_>, Vec<_>) =
+                rows.iter().map(|(x, y)| (x.map(f64::from), y.map(f64::from))).unzip();
+            let quick = sql(&x, &y);
             prop_assert_eq!(quick.is_some(), slow.is_some());
             prop_assert!((quick.unwrap_or(0.0) - slow.unwrap_or(0.0)).abs() < 1e-12);
         }

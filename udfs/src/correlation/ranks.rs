@@ -19,17 +19,24 @@ pub const MISSING: u32 = u32::MAX;
 /// assert_eq!(order_codes(&[7.0, 5.0, f64::NAN, 7.0]), [1, 0, MISSING, 1]);
 /// ```
 pub fn order_codes(values: &[f64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..values.len() as u32).filter(|at| !values[*at as usize].is_nan()).collect();
-    order.sort_unstable_by(|a, b| values[*a as usize].total_cmp(&values[*b as usize]));
+    // Keys and positions side by side: a sort that looked values up would wait for memory.
+    let there = values.iter().zip(0_u32..).filter(|(value, _)| !value.is_nan());
+    let mut order: Vec<(i64, u32)> = there.map(|(value, at)| (order_key(*value), at)).collect();
+    order.sort_unstable_by_key(|(key, _)| *key);
     let mut codes = vec![MISSING; values.len()];
     let (mut code, mut before) = (0, None);
-    for at in order {
-        let value = values[at as usize];
-        code += u32::from(before.is_some_and(|before| before != value));
+    for (key, at) in order {
+        code += u32::from(before.is_some_and(|before| before != key));
         codes[at as usize] = code;
-        before = Some(value);
+        before = Some(key);
     }
     codes
+}
+
+/// A whole number of the same order as a value that is no NaN; the two zeros have one.
+fn order_key(value: f64) -> i64 {
+    let bits = (value + 0.0).to_bits() as i64;
+    bits ^ ((bits >> 63) as u64 >> 1) as i64
 }
 
 /// The codes of two series where neither is missing.

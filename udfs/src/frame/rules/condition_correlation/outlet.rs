@@ -252,11 +252,12 @@ mod tests {
         rows.ts = vec![0, minute, 2 * minute, 61 * minute, 130 * minute];
         rows.value = vec![1.0, 2.0, 90.0, f64::INFINITY, 7.0];
         rows.flag = vec![b'N', 0, b'D', b'N', b'N'];
-        let means = hourly_means(&rows, &[0..5], &(0..3));
+        let all = Vec::from_iter(std::iter::once(0..5));
+        let means = hourly_means(&rows, &all, &(0..3));
         assert_eq!(means[0], 1.5);
         assert!(means[1].is_nan());
         assert_eq!(means[2], 7.0);
-        assert_eq!(hourly_means(&rows, &[0..5], &(2..3)), [7.0]);
+        assert_eq!(hourly_means(&rows, &all, &(2..3)), [7.0]);
     }
 
     #[test]
