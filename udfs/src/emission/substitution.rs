@@ -394,6 +394,8 @@ pub fn substitute_by_legacy_mean(
 
 #[cfg(test)]
 mod tests {
+    use plume_datasets::rules::RuleSets;
+
     use super::*;
 
     const N: f64 = f64::NAN;
@@ -532,7 +534,8 @@ mod tests {
     fn the_rule_of_2007_takes_the_mean_of_as_many_hours_before() {
         let mut masses = masses(&[8.0, 2.0, 4.0, N, N]);
         let concentration = [8.0, 2.0, 4.0, N, 10.0];
-        let rules = Rulebook::by_date().unwrap();
+        let set = RuleSets::built_in().choose("hubei-2021,water_substitution=legacy_mean").unwrap();
+        let rules = Rulebook::chosen(&set).unwrap();
         let volume_m3 = [1.0, 1.0, 1.0, 5.0, N];
         let known = Known {
             captures: &[],
