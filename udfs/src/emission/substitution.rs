@@ -394,6 +394,8 @@ pub fn substitute_by_legacy_mean(
 
 #[cfg(test)]
 mod tests {
+    use plume_datasets::rules::RuleSets;
+
     use super::*;
     use plume_datasets::rules::RuleSets;
 
