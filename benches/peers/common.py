@@ -8,8 +8,9 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-QUERIES = ("valid_months", "totals")
-KEYS = ("mn", "factor", "month")
+MONTH_QUERIES = ("valid_months", "totals", "fixed_values")
+QUARTER_QUERIES = ("emissions_substituted",)
+QUERIES = MONTH_QUERIES + QUARTER_QUERIES
 
 
 class BenchError(Exception):
@@ -28,18 +29,32 @@ def need(module):
 
 
 def result_schema(query):
-    """Arrow schema of a query's result, one row per (mn, factor, month), in any order.
+    """Arrow schema of a query's result, one row per key (the first three columns), in any order.
 
-    `month` is its first day; `mean` has the factor's unit and is NULL without a valid day;
-    `mass_kg` is kg. Engines may return other integer or string types, they are cast to these.
+    `month` is its first day; `mean` and `value` have the factor's unit; `mean` is NULL without a
+    valid day, `mass_kg` where the quarter is not usable. Engines may return other integer or
+    string types, they are cast to these.
     """
     pa = need("pyarrow")
-    keys = [("mn", pa.string()), ("factor", pa.string()), ("month", pa.date32())]
-    values = {
-        "valid_months": [("valid_days", pa.int64()), ("mean", pa.float64()), ("valid", pa.bool_())],
-        "totals": [("mass_kg", pa.float64()), ("measured_hours", pa.int64())],
+    day, number, count, truth = pa.date32(), pa.float64(), pa.int64(), pa.bool_()
+    keys = [("mn", pa.string()), ("factor", pa.string())]
+    others = {
+        "valid_months": [("month", day), ("valid_days", count), ("mean", number), ("valid", truth)],
+        "totals": [("month", day), ("mass_kg", number), ("measured_hours", count)],
+        "fixed_values": [("first_day", day), ("last_day", day), ("days", count), ("value", number)],
+        "emissions_substituted": [
+            *(("month", day), ("mass_kg", number)),
+            *(("measured_kg", number), ("substituted_kg", number)),
+            *(("measured_hours", count), ("substituted_hours", count), ("missing_hours", count)),
+            *(("capture_rate", number), ("usable", truth)),
+        ],
     }
-    return pa.schema(keys + values[query])
+    return pa.schema(keys + others[query])
+
+
+def key_names(query):
+    """The columns that tell the rows of a query's result apart."""
+    return result_schema(query).names[:3]
 
 
 def shaped(table, query):

@@ -1,6 +1,6 @@
 """Compares two results of one query cell by cell."""
 
-from common import KEYS, BenchError, need, result_schema
+from common import BenchError, key_names, need, result_schema
 
 RELATIVE = 1e-9
 # A mean of values of both signs may cancel to nothing, where no relative error exists.
@@ -14,13 +14,14 @@ def differences(query, reference, other):
     Keys, counts and validity must be equal, means and sums within RELATIVE of the greater of
     the two. Empty: they agree. A NaN agrees with nothing.
     """
-    reference, other = in_key_order(reference), in_key_order(other)
-    keys, other_keys = key_rows(reference), key_rows(other)
+    names = key_names(query)
+    reference, other = in_key_order(reference, names), in_key_order(other, names)
+    keys, other_keys = key_rows(reference, names), key_rows(other, names)
     if keys != other_keys:
         return key_differences(set(keys), set(other_keys))
     lines = []
     for field in result_schema(query):
-        if field.name not in KEYS:
+        if field.name not in names:
             rows = differing_rows(reference[field.name], other[field.name])
             lines += [
                 f"{field.name} at {' '.join(map(str, keys[row]))}: "
@@ -31,10 +32,10 @@ def differences(query, reference, other):
     return lines
 
 
-def in_key_order(table):
+def in_key_order(table, names):
     """The table sorted by its keys; an error if a key stands twice."""
-    table = table.sort_by([(key, "ascending") for key in KEYS])
-    keys = key_rows(table)
+    table = table.sort_by([(name, "ascending") for name in names])
+    keys = key_rows(table, names)
     twice = [key for key, following in zip(keys, keys[1:]) if key == following]
     if twice:
         raise BenchError(
@@ -43,9 +44,9 @@ def in_key_order(table):
     return table
 
 
-def key_rows(table):
-    """The keys as a list of (mn, factor, month)."""
-    return list(zip(*(table[key].to_pylist() for key in KEYS)))
+def key_rows(table, names):
+    """The keys as a list of tuples, such as (mn, factor, month)."""
+    return list(zip(*(table[name].to_pylist() for name in names)))
 
 
 def key_differences(keys, other_keys):

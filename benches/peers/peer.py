@@ -1,7 +1,7 @@
 """Runs one query on one peer in this process, with the interface of the Rust bench binary:
 
-peer.py --engine duckdb|clickhouse|polars --query valid_months|totals --store S --files GLOB
-        --threads 2 --runs 5 --result OUT.parquet
+peer.py --engine duckdb|clickhouse|polars --query QUERY --store S --files GLOB --threads 2
+        --runs 5 --result OUT.parquet
 
 One warm-up run, then the timed ones. A run is planning, reading the files and computing, up to
 the whole result in memory. Writes the last result to OUT.parquet and prints one JSON line:

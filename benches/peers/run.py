@@ -19,7 +19,7 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
-from common import HERE, QUERIES, BenchError, fail, input_files, need, shaped
+from common import HERE, MONTH_QUERIES, QUERIES, BenchError, fail, input_files, need, shaped
 from compare import differences
 from queries import PEERS
 
@@ -36,9 +36,10 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--engines", default=",".join(ENGINES), help="default: %(default)s")
+    parser.add_argument("--queries", default=",".join(MONTH_QUERIES), help="default: %(default)s")
     parser.add_argument("--out", required=True, help="Markdown file to write")
     args = parser.parse_args()
-    args.engines = args.engines.split(",")
+    args.engines, args.queries = args.engines.split(","), args.queries.split(",")
     return args
 
 
@@ -47,6 +48,8 @@ def check(args):
     unknown = [engine for engine in args.engines if engine not in ENGINES]
     if unknown or len(args.engines) < 2:
         raise BenchError(f"--engines takes two or more of {','.join(ENGINES)}")
+    if not set(args.queries) <= set(QUERIES):
+        raise BenchError(f"--queries takes some of {','.join(QUERIES)}")
     if set(args.engines) & set(BINARY_ENGINES):
         if not (args.plume and os.access(args.plume, os.X_OK)):
             raise BenchError(
@@ -100,11 +103,11 @@ def checked_report(line, engine, query, runs):
     return report
 
 
-def refuse_differences(reports, engines):
+def refuse_differences(reports, engines, queries):
     """An error naming the differing cells, unless every engine agrees with the first."""
     first, *others = engines
     lines = []
-    for query in QUERIES:
+    for query in queries:
         reference = reports[first, query]["table"]
         for engine in others:
             found = differences(query, reference, reports[engine, query]["table"])
@@ -167,7 +170,7 @@ def markdown(args, reports, load):
         "- All results agreed before a time was read: keys, counts and validity exactly, means "
         "and sums within 1e-9. The questions stand in `peers/queries.py`.",
     ]
-    for query in QUERIES:
+    for query in args.queries:
         lines += ["", f"## {query}", "", *query_table(reports, args.engines, query)]
     return "\n".join(lines) + "\n"
 
@@ -182,10 +185,10 @@ def main():
         with tempfile.TemporaryDirectory(prefix="plume-peers-") as folder:
             reports = {
                 (engine, query): measure(args, engine, query, folder)
-                for query in QUERIES
+                for query in args.queries
                 for engine in args.engines
             }
-        refuse_differences(reports, args.engines)
+        refuse_differences(reports, args.engines, args.queries)
         report = markdown(args, reports, load)
         Path(args.out).write_text(report)
     except BenchError as error:
