@@ -1,4 +1,4 @@
-//! The province-month queries in plume and in plain DataFusion, for `peers/run.py`.
+//! The queries of `peers/run.py` in plume, and those of a province-month in plain DataFusion.
 //!
 //! One untimed run, then the timed ones; the last line of standard output is a
 //! JSON object with the seconds of each run and the peak memory of the process.
@@ -55,22 +55,49 @@ enum Query {
     ValidMonthsScan,
     /// The same for totals.
     TotalsScan,
+    /// Days of one value, three or more.
+    FixedValues,
+    /// The bare scan for fixed values.
+    FixedValuesScan,
+    /// Masses of a province-quarter with substitutes; the store also holds the quarter before.
+    EmissionsSubstituted,
+    /// The bare scan for substituted emissions, the quarter before included.
+    EmissionsSubstitutedScan,
 }
 
 impl Query {
     /// Whether the result is dropped as it comes: the bare scan.
     fn is_scan(self) -> bool {
-        matches!(self, Self::ValidMonthsScan | Self::TotalsScan)
+        matches!(
+            self,
+            Self::ValidMonthsScan | Self::TotalsScan | Self::FixedValuesScan | Self::EmissionsSubstitutedScan
+        )
     }
 
     fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    fn sql(self, engine: Engine) -> &'static str {
-        match (self, engine) {
-            (Self::ValidMonthsScan, _) => "SELECT mn, factor, ts, value, flag FROM hourly",
-            (Self::TotalsScan, _) => "SELECT mn, factor, ts, value, flag, total FROM hourly",
+    /// The question in SQL; `None` where nobody worded it for the engine.
+    fn sql(self, engine: Engine) -> Option<&'static str> {
+        Some(match (self, engine) {
+            (Self::FixedValues | Self::EmissionsSubstituted, Engine::Datafusion) => return None,
+            (Self::ValidMonthsScan | Self::FixedValuesScan, _) => {
+                "SELECT mn, factor, ts, value, flag FROM hourly"
+            }
+            (Self::TotalsScan | Self::EmissionsSubstitutedScan, _) => {
+                "SELECT mn, factor, ts, value, flag, total FROM hourly"
+            }
+            (Self::FixedValues, Engine::Plume) => {
+                "SELECT mn, factor, first_day, last_day, days, value
+                 FROM fixed_values('2026-01-01', '2026-02-01', 3) WHERE factor LIKE 'a%'"
+            }
+            (Self::EmissionsSubstituted, Engine::Plume) => {
+                "SELECT mn, factor, CAST(period AS DATE) AS month, mass_kg, measured_kg, substituted_kg,
+                        measured_hours, substituted_hours, missing_hours, capture_rate, usable
+                 FROM emissions('2026-01-01', '2026-04-01', 'month')
+                 WHERE factor IN ('a21026', 'a21002', 'a34013')"
+            }
             (Self::ValidMonths, Engine::Plume) => {
                 "SELECT mn, factor, month, valid_days, partial_value AS mean, valid
                  FROM monthly_valid WHERE factor LIKE 'a%'"
@@ -101,7 +128,7 @@ impl Query {
                    AND f.factor = 'a00000' AND f.flag = 'N' AND f.value IS NOT NULL
                  GROUP BY c.mn, c.factor, date_trunc('month', c.ts)"
             }
-        }
+        })
     }
 }
 
@@ -160,7 +187,8 @@ fn main() -> Result<(), Error> {
 
 async fn run(cli: Cli) -> Result<(), Error> {
     let runner = Runner::new(&cli).await?;
-    let sql = cli.query.sql(cli.engine);
+    let unknown = || format!("{} is not worded for plain DataFusion", cli.query.name());
+    let sql = cli.query.sql(cli.engine).ok_or_else(unknown)?;
     let result = runner.run(cli.query, sql).await?;
     let mut seconds = Vec::new();
     for _ in 0..cli.runs {
