@@ -1,4 +1,4 @@
-//! The province-month queries in plume and in plain DataFusion, for `peers/run.py`.
+//! The peers' queries in plume and in plain DataFusion, for `peers/run.py`.
 //!
 //! One untimed run, then the timed ones; the last line of standard output is a
 //! JSON object with the seconds of each run and the peak memory of the process.
@@ -51,16 +51,29 @@ enum Engine {
 enum Query {
     ValidMonths,
     Totals,
+    FixedValues,
+    /// Of the quarter 2026Q1; the store reaches back to 2025-10-01.
+    EmissionsSubstituted,
     /// Every row of the columns that valid months read, decoded and dropped.
     ValidMonthsScan,
     /// The same for totals.
     TotalsScan,
+    /// The same for fixed values.
+    FixedValuesScan,
+    /// The same for substituted emissions: the quarter and what lies before it.
+    EmissionsSubstitutedScan,
 }
 
 impl Query {
     /// Whether the result is dropped as it comes: the bare scan.
     fn is_scan(self) -> bool {
-        matches!(self, Self::ValidMonthsScan | Self::TotalsScan)
+        matches!(
+            self,
+            Self::ValidMonthsScan
+                | Self::TotalsScan
+                | Self::FixedValuesScan
+                | Self::EmissionsSubstitutedScan
+        )
     }
 
     fn name(self) -> String {
@@ -69,8 +82,12 @@ impl Query {
 
     fn sql(self, engine: Engine) -> &'static str {
         match (self, engine) {
-            (Self::ValidMonthsScan, _) => "SELECT mn, factor, ts, value, flag FROM hourly",
-            (Self::TotalsScan, _) => "SELECT mn, factor, ts, value, flag, total FROM hourly",
+            (Self::ValidMonthsScan | Self::FixedValuesScan, _) => {
+                "SELECT mn, factor, ts, value, flag FROM hourly"
+            }
+            (Self::TotalsScan | Self::EmissionsSubstitutedScan, _) => {
+                "SELECT mn, factor, ts, value, flag, total FROM hourly"
+            }
             (Self::ValidMonths, Engine::Plume) => {
                 "SELECT mn, factor, month, valid_days, partial_value AS mean, valid
                  FROM monthly_valid WHERE factor LIKE 'a%'"
@@ -79,6 +96,21 @@ impl Query {
                 "SELECT mn, factor, CAST(period AS DATE) AS month, measured_kg AS mass_kg, measured_hours
                  FROM emissions('2026-01-01', '2026-02-01', 'month')
                  WHERE factor IN ('a21026', 'a21002', 'a34013') AND measured_hours > 0"
+            }
+            (Self::FixedValues, Engine::Plume) => {
+                "SELECT mn, factor, first_day, last_day, days, value
+                 FROM fixed_values('2026-01-01', '2026-02-01', 3) WHERE factor LIKE 'a%'"
+            }
+            (Self::EmissionsSubstituted, Engine::Plume) => {
+                "SELECT mn, factor, CAST(period AS DATE) AS month, mass_kg, measured_kg, substituted_kg,
+                        measured_hours, substituted_hours, missing_hours, capture_rate, usable
+                 FROM emissions('2026-01-01', '2026-04-01', 'month') WHERE factor LIKE 'a%'"
+            }
+            (Self::FixedValues, Engine::Datafusion) => {
+                include_str!("../../peers/datafusion/fixed_values.sql")
+            }
+            (Self::EmissionsSubstituted, Engine::Datafusion) => {
+                include_str!("../../peers/datafusion/emissions_substituted.sql")
             }
             (Self::ValidMonths, Engine::Datafusion) => {
                 "SELECT mn, factor, date_trunc('month', day)::date AS month,
@@ -169,7 +201,7 @@ async fn run(cli: Cli) -> Result<(), Error> {
         seconds.push(begun.elapsed().as_secs_f64());
     }
     if !cli.query.is_scan() {
-        let first = result.first().ok_or("the query gave no rows; is the store the province-month?")?;
+        let first = result.first().ok_or("the query gave no rows; does the store hold its hours?")?;
         let mut writer = ArrowWriter::try_new(std::fs::File::create(&cli.result)?, first.schema(), None)?;
         result.iter().try_for_each(|batch| writer.write(batch))?;
         writer.close()?;
