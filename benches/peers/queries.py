@@ -462,7 +462,7 @@ class ClickHouse:
                         arrayMap(
                             (h, next, short, long, low) -> (h + 1, next, multiIf(
                                 n < {HOURS_HIGH}, low, next - h - 1 <= {SHORT_GAP}, short, long)),
-                            hours, arrayPushBack(arrayPopFront(hours), {length}),
+                            hours, arrayShiftLeft(hours, 1, {length}),
                             m{POOL_SHORT}, m{POOL_LONG}, m{POOL_LOW_CAPTURE})) AS gaps
                     FROM (
                         SELECT *, arrayFilter((h, x) -> NOT isNaN(x), range({length}), kg) AS hours,

@@ -69,10 +69,7 @@ impl Query {
     fn is_scan(self) -> bool {
         matches!(
             self,
-            Self::ValidMonthsScan
-                | Self::TotalsScan
-                | Self::FixedValuesScan
-                | Self::EmissionsSubstitutedScan
+            Self::ValidMonthsScan | Self::TotalsScan | Self::FixedValuesScan | Self::EmissionsSubstitutedScan
         )
     }
 
@@ -107,10 +104,10 @@ impl Query {
                  FROM emissions('2026-01-01', '2026-04-01', 'month') WHERE factor LIKE 'a%'"
             }
             (Self::FixedValues, Engine::Datafusion) => {
-                include_str!("../../peers/datafusion/fixed_values.sql")
+                include_str!("../../peers/sql/fixed_values.sql")
             }
             (Self::EmissionsSubstituted, Engine::Datafusion) => {
-                include_str!("../../peers/datafusion/emissions_substituted.sql")
+                include_str!("../../peers/sql/emissions_substituted.sql")
             }
             (Self::ValidMonths, Engine::Datafusion) => {
                 "SELECT mn, factor, date_trunc('month', day)::date AS month,
