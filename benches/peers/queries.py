@@ -425,11 +425,21 @@ class ClickHouse:
         )
         flow = by_hour("assumeNotNull(coalesce(total, value * 3600))", FLOW)
         widths = (1, 2, 4, 8, 16, 32, 64, 128, POOL_SHORT, 360, POOL_LONG, 1440, POOL_LOW_CAPTURE)
-        maxima = ", ".join(
-            f"arrayMap((a, b) -> greatest(a, b), m{half}, arrayShiftRight(m{half}, {width - half}, 0.))"
-            f" AS m{width}"
-            for half, width in zip(widths, widths[1:])
-        )
+        source = f"""
+            SELECT mn, pair.1 AS factor,
+                   arrayMap((c, v) -> greatest(c, 0) * v * 1e-6 + c * 0, pair.2, m3) AS kg,
+                   arrayFilter(x -> NOT isNaN(x), kg) AS m1
+            FROM (
+                SELECT mn, {flow} AS m3, [{pairs}] AS pairs
+                FROM {self.source} WHERE factor IN ({sql_list((FLOW, *POLLUTANTS))})
+                GROUP BY mn
+            ) ARRAY JOIN pairs AS pair WHERE pair.3 > 0"""
+        # A subquery each: as aliases of one, each of which stands twice in the next, they are
+        # planned 4,096 times over.
+        for half, width in zip(widths, widths[1:]):
+            shifted = f"arrayShiftRight(m{half}, {width - half}, 0.)"
+            maximum = f"arrayMap((a, b) -> greatest(a, b), m{half}, {shifted}) AS m{width}"
+            source = f"SELECT *, {maximum} FROM ({source})"
         months = ", ".join(
             f"(toDate('{day}'), {start - zero}, {after - zero})" for day, start, after in MONTHS
         )
@@ -447,26 +457,17 @@ class ClickHouse:
                        arraySum(gap -> {in_month} * gap.3, gaps) AS substituted_kg,
                        toInt64(arraySum(gap -> {in_month}, gaps)) AS substituted_hours
                 FROM (
-                    SELECT mn, factor, kg, n, if(n < {HOURS_USABLE}, [], arrayFilter(
-                        gap -> gap.2 > gap.1 AND gap.2 > {START - zero},
+                    SELECT mn, factor, kg, n, arrayFilter(
+                        gap -> n >= {HOURS_USABLE} AND gap.2 > gap.1 AND gap.2 > {START - zero},
                         arrayMap(
                             (h, next, short, long, low) -> (h + 1, next, multiIf(
                                 n < {HOURS_HIGH}, low, next - h - 1 <= {SHORT_GAP}, short, long)),
-                            hours, arrayPushBack(arrayPopFront(hours), {length}),
-                            m{POOL_SHORT}, m{POOL_LONG}, m{POOL_LOW_CAPTURE}))) AS gaps
+                            hours, arrayShiftLeft(hours, 1, {length}),
+                            m{POOL_SHORT}, m{POOL_LONG}, m{POOL_LOW_CAPTURE})) AS gaps
                     FROM (
-                        SELECT mn, factor, kg, arrayFilter(x -> NOT isNaN(x), kg) AS m1, {maxima},
-                               arrayFilter((h, x) -> NOT isNaN(x), range({length}), kg) AS hours,
+                        SELECT *, arrayFilter((h, x) -> NOT isNaN(x), range({length}), kg) AS hours,
                                arrayCount(h -> h >= {START - zero}, hours) AS n
-                        FROM (
-                            SELECT mn, pair.1 AS factor,
-                                   arrayMap((c, v) -> greatest(c, 0) * v * 1e-6 + c * 0, pair.2, m3) AS kg
-                            FROM (
-                                SELECT mn, {flow} AS m3, [{pairs}] AS pairs
-                                FROM {self.source} WHERE factor IN ({sql_list((FLOW, *POLLUTANTS))})
-                                GROUP BY mn
-                            ) ARRAY JOIN pairs AS pair WHERE pair.3 > 0
-                        )
+                        FROM ({source})
                     )
                 ) ARRAY JOIN [{months}] AS period
             )"""

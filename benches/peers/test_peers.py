@@ -4,6 +4,7 @@ Every peer must give them; the comparison must find what differs; run.py must re
 """
 
 import datetime
+import importlib.util
 import os
 import subprocess
 import sys
@@ -59,7 +60,150 @@ def series():
     ]
 
 
+def fixed_series():
+    """Rows of January for fixed_values, in the order (mn, factor, ts)."""
+
+    def day(number):
+        return datetime.date(2026, 1, number)
+
+    return [
+        # Neither a series before with the same value nor one after goes on with a run.
+        *days("F1", "a21002", day(27), [24, 24], value=7.0),
+        # Four days, of which one has just enough hours; then one hour too few, and two days.
+        *days("F1", "a21026", day(1), [24, 24, 20, 24, 19, 24, 24], value=5.0),
+        *days("F1", "a21026", day(8), [24], value=6.0),
+        # Means of 20, 21 and 24 tenths are equal once rounded; day 12 has no row.
+        *days("F1", "a21026", day(9), [20, 21, 24], value=0.1),
+        *days("F1", "a21026", day(13), [24, 23, 22], value=0.1),
+        *days("F1", "a21026", day(29), [24] * 3, value=7.0),
+        # Flag, NULL, water.
+        *days("F2", "a21026", day(1), [24] * 5, value=5.0, flag="D"),
+        *days("F2", "a34013", day(1), [24] * 5, value=None),
+        *days("W1", "w01018", day(1), [24] * 31),
+    ]
+
+
+def half_year(mn, factor, missing=(), peaks=None, **row):
+    """Rows of one series from 2025-10-01 to 2026-03-31 but for the ranges of hours in `missing`.
+
+    A range is (first hour, number of hours); `peaks` maps hours to other values.
+    """
+    first, hour = datetime.datetime(2025, 10, 1), datetime.timedelta(hours=1)
+    left_out = {start + hour * number for start, length in missing for number in range(length)}
+    rows = days(mn, factor, first, [24] * 182, **row)
+    peaks = peaks or {}
+    return [(*r[:3], peaks.get(r[2], r[3]), *r[4:]) for r in rows if r[2] not in left_out]
+
+
+def quarter_series():
+    """Rows of emissions_substituted, in the order (mn, factor, ts).
+
+    A flow of 1e6 m3 an hour makes an hour's mass in kg its concentration.
+    """
+    ts = datetime.datetime
+    return [
+        *half_year("E1", "a00000", total=1e6),
+        # 1859 of 2160 hours are measured: pools of 2160. The gap of 300 h begins on 2026-01-11;
+        # 2160 h before it lies the 7, an hour earlier the 20. A flag makes the other gap.
+        *half_year(
+            *("E1", "a21002", [(ts(2026, 1, 11), 300), (ts(2026, 3, 20), 1)]),
+            {ts(2025, 10, 12, 23): 20.0, ts(2025, 10, 13): 7.0, ts(2026, 1, 2): -5.0},
+        ),
+        *half_year(
+            *("E1", "a21026"),
+            [
+                # Begins before the quarter, 5 h: the 2 of the hour before it.
+                (ts(2025, 12, 31, 22), 5),
+                # 24 h: 180 h before it lies the 3, an hour earlier the 9.
+                (ts(2026, 2, 1), 24),
+                # 25 h: 720 h before it lies the 5, an hour earlier the 11.
+                (ts(2026, 3, 10), 25),
+                # Up to the end.
+                (ts(2026, 3, 31, 22), 2),
+            ],
+            {
+                **{ts(2025, 12, 31, 21): 2.0, ts(2026, 1, 24, 11): 9.0, ts(2026, 1, 24, 12): 3.0},
+                **{ts(2026, 2, 7, 23): 11.0, ts(2026, 2, 8): 5.0},
+            },
+        ),
+        # 1500 hours: not usable.
+        *half_year("E1", "a34013", [(ts(2025, 10, 1), 2208), (ts(2026, 3, 4, 12), 660)]),
+        # No flow: nothing is measured.
+        *days("E2", "a21026", JANUARY, [1]),
+        # The flow lacks in an hour of February; before 2026-01-01 01:00 nothing was measured.
+        *half_year("E3", "a00000", [(ts(2026, 2, 14, 5), 1)], value=100.0),
+        *half_year("E3", "a21026", [(ts(2025, 10, 1), 2209)], value=10.0),
+        *half_year("E4", "a00000", total=1e6),
+        # 1620 hours are 75 %: usable, a pool of 2160 h from the 6 on, not the 8 before it.
+        *half_year(
+            *("E4", "a21002", [(ts(2026, 1, 1), 540)]),
+            {ts(2025, 10, 2, 23): 8.0, ts(2025, 10, 3): 6.0},
+        ),
+        # 1944 hours are 90 %: 720 h, from the 2 on.
+        *half_year(
+            *("E4", "a21026", [(ts(2026, 1, 1), 216)]),
+            {ts(2025, 12, 1, 23): 6.0, ts(2025, 12, 2): 2.0},
+        ),
+        *days("W1", "w00000", JANUARY, [24] * 31),
+    ]
+
+
+ROWS = {
+    "valid_months": series,
+    "totals": series,
+    "fixed_values": fixed_series,
+    "emissions_substituted": quarter_series,
+}
+
+
+def months(mn, factor, measured_hours, *of_months):
+    """Answer rows of one series: measured hours of the quarter, and per month
+    (measured_kg, substituted_kg, measured, substituted, missing hours)."""
+    usable = measured_hours >= 1620
+    return [
+        (
+            *(mn, factor, datetime.date(2026, number, 1), measured + filled if usable else None),
+            *(measured, filled, *hours, measured_hours / 2160, usable),
+        )
+        for number, (measured, filled, *hours) in enumerate(of_months, 1)
+    ]
+
+
 ANSWERS = {
+    "fixed_values": [
+        ("F1", "a21026", datetime.date(2026, 1, first), datetime.date(2026, 1, last), n, value)
+        for first, last, n, value in ((1, 4, 4, 5.0), (9, 11, 3, 0.1), (13, 15, 3, 0.1), (29, 31, 3, 7.0))
+    ],
+    "emissions_substituted": [
+        *months(
+            *("E1", "a21002", 1859, (443.0, 2100.0, 444, 300, 0), (672.0, 0.0, 672, 0, 0)),
+            (743.0, 1.0, 743, 1, 0),
+        ),
+        *months(
+            *("E1", "a21026", 2106, (751.0, 6.0, 741, 3, 0), (662.0, 72.0, 648, 24, 0)),
+            (717.0, 127.0, 717, 27, 0),
+        ),
+        *months(
+            *("E1", "a34013", 1500, (744.0, 0.0, 744, 0, 0), (672.0, 0.0, 672, 0, 0)),
+            (84.0, 0.0, 84, 0, 660),
+        ),
+        *months(
+            *("E2", "a21026", 0, (0.0, 0.0, 0, 0, 744), (0.0, 0.0, 0, 0, 672)),
+            (0.0, 0.0, 0, 0, 744),
+        ),
+        *months(
+            *("E3", "a21026", 2158, (743 * 3.6, 0.0, 743, 0, 1), (671 * 3.6, 3.6, 671, 1, 0)),
+            (744 * 3.6, 0.0, 744, 0, 0),
+        ),
+        *months(
+            *("E4", "a21002", 1620, (204.0, 3240.0, 204, 540, 0), (672.0, 0.0, 672, 0, 0)),
+            (744.0, 0.0, 744, 0, 0),
+        ),
+        *months(
+            *("E4", "a21026", 1944, (528.0, 432.0, 528, 216, 0), (672.0, 0.0, 672, 0, 0)),
+            (744.0, 0.0, 744, 0, 0),
+        ),
+    ],
     "valid_months": [
         ("A1", "a00000", JANUARY, 0, None, False),
         ("A1", "a21026", JANUARY, 25, (24 * 2.0 + 27.0) / 25, True),
@@ -108,10 +252,13 @@ class WithFiles(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="plume-peers-test-")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        rows = series()
-        write([row for row in rows if row[0] > "A1"], self.folder / "1.parquet")
-        write([row for row in rows if row[0] == "A1"], self.folder / "2.parquet")
+        self.lay_out(series())
         self.glob = str(self.folder / "*.parquet")
+
+    def lay_out(self, rows):
+        """Writes the files: the first outlet's rows to the second."""
+        write([row for row in rows if row[0] > rows[0][0]], self.folder / "1.parquet")
+        write([row for row in rows if row[0] == rows[0][0]], self.folder / "2.parquet")
 
     def peer(self, engine, query):
         """Result of a peer in its own process."""
@@ -151,12 +298,26 @@ class Answers(WithFiles):
     """Every peer gives the answers by hand."""
 
     def test_peers(self):
-        for engine in PEERS:
-            for query in QUERIES:
+        for query in QUERIES:
+            self.lay_out(ROWS[query]())
+            for engine in PEERS:
                 with self.subTest(engine=engine, query=query):
                     self.assertEqual(
                         differences(query, answer(query), self.peer(engine, query)), []
                     )
+
+    @unittest.skipUnless(importlib.util.find_spec("datafusion"), "package datafusion is not there")
+    def test_datafusion(self):
+        from datafusion import SessionContext
+
+        for file in (HERE / "sql").glob("*.sql"):
+            query = file.stem
+            self.lay_out(ROWS[query]())
+            context = SessionContext()
+            context.register_parquet("hourly", str(self.folder) + "/")
+            found = pa.Table.from_batches(context.sql(file.read_text()).collect())
+            with self.subTest(query=query):
+                self.assertEqual(differences(query, answer(query), shaped(found, query)), [])
 
     def test_polars_without_order(self):
         rows = days("A1", "a34013", FEBRUARY, [24], value=3.0)

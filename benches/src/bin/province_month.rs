@@ -1,4 +1,4 @@
-//! The queries of `peers/run.py` in plume, and those of a province-month in plain DataFusion.
+//! The peers' queries in plume and in plain DataFusion, for `peers/run.py`.
 //!
 //! One untimed run, then the timed ones; the last line of standard output is a
 //! JSON object with the seconds of each run and the peak memory of the process.
@@ -51,17 +51,16 @@ enum Engine {
 enum Query {
     ValidMonths,
     Totals,
+    FixedValues,
+    /// Of the quarter 2026Q1; the store reaches back to 2025-10-01.
+    EmissionsSubstituted,
     /// Every row of the columns that valid months read, decoded and dropped.
     ValidMonthsScan,
     /// The same for totals.
     TotalsScan,
-    /// Days of one value, three or more.
-    FixedValues,
-    /// The bare scan for fixed values.
+    /// The same for fixed values.
     FixedValuesScan,
-    /// Masses of a province-quarter with substitutes; the store also holds the quarter before.
-    EmissionsSubstituted,
-    /// The bare scan for substituted emissions, the quarter before included.
+    /// The same for substituted emissions: the quarter and what lies before it.
     EmissionsSubstitutedScan,
 }
 
@@ -78,25 +77,13 @@ impl Query {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// The question in SQL; `None` where nobody worded it for the engine.
-    fn sql(self, engine: Engine) -> Option<&'static str> {
-        Some(match (self, engine) {
-            (Self::FixedValues | Self::EmissionsSubstituted, Engine::Datafusion) => return None,
+    fn sql(self, engine: Engine) -> &'static str {
+        match (self, engine) {
             (Self::ValidMonthsScan | Self::FixedValuesScan, _) => {
                 "SELECT mn, factor, ts, value, flag FROM hourly"
             }
             (Self::TotalsScan | Self::EmissionsSubstitutedScan, _) => {
                 "SELECT mn, factor, ts, value, flag, total FROM hourly"
-            }
-            (Self::FixedValues, Engine::Plume) => {
-                "SELECT mn, factor, first_day, last_day, days, value
-                 FROM fixed_values('2026-01-01', '2026-02-01', 3) WHERE factor LIKE 'a%'"
-            }
-            (Self::EmissionsSubstituted, Engine::Plume) => {
-                "SELECT mn, factor, CAST(period AS DATE) AS month, mass_kg, measured_kg, substituted_kg,
-                        measured_hours, substituted_hours, missing_hours, capture_rate, usable
-                 FROM emissions('2026-01-01', '2026-04-01', 'month')
-                 WHERE factor IN ('a21026', 'a21002', 'a34013')"
             }
             (Self::ValidMonths, Engine::Plume) => {
                 "SELECT mn, factor, month, valid_days, partial_value AS mean, valid
@@ -106,6 +93,21 @@ impl Query {
                 "SELECT mn, factor, CAST(period AS DATE) AS month, measured_kg AS mass_kg, measured_hours
                  FROM emissions('2026-01-01', '2026-02-01', 'month')
                  WHERE factor IN ('a21026', 'a21002', 'a34013') AND measured_hours > 0"
+            }
+            (Self::FixedValues, Engine::Plume) => {
+                "SELECT mn, factor, first_day, last_day, days, value
+                 FROM fixed_values('2026-01-01', '2026-02-01', 3) WHERE factor LIKE 'a%'"
+            }
+            (Self::EmissionsSubstituted, Engine::Plume) => {
+                "SELECT mn, factor, CAST(period AS DATE) AS month, mass_kg, measured_kg, substituted_kg,
+                        measured_hours, substituted_hours, missing_hours, capture_rate, usable
+                 FROM emissions('2026-01-01', '2026-04-01', 'month') WHERE factor LIKE 'a%'"
+            }
+            (Self::FixedValues, Engine::Datafusion) => {
+                include_str!("../../peers/sql/fixed_values.sql")
+            }
+            (Self::EmissionsSubstituted, Engine::Datafusion) => {
+                include_str!("../../peers/sql/emissions_substituted.sql")
             }
             (Self::ValidMonths, Engine::Datafusion) => {
                 "SELECT mn, factor, date_trunc('month', day)::date AS month,
@@ -128,7 +130,7 @@ impl Query {
                    AND f.factor = 'a00000' AND f.flag = 'N' AND f.value IS NOT NULL
                  GROUP BY c.mn, c.factor, date_trunc('month', c.ts)"
             }
-        })
+        }
     }
 }
 
@@ -187,8 +189,7 @@ fn main() -> Result<(), Error> {
 
 async fn run(cli: Cli) -> Result<(), Error> {
     let runner = Runner::new(&cli).await?;
-    let unknown = || format!("{} is not worded for plain DataFusion", cli.query.name());
-    let sql = cli.query.sql(cli.engine).ok_or_else(unknown)?;
+    let sql = cli.query.sql(cli.engine);
     let result = runner.run(cli.query, sql).await?;
     let mut seconds = Vec::new();
     for _ in 0..cli.runs {
@@ -197,7 +198,7 @@ async fn run(cli: Cli) -> Result<(), Error> {
         seconds.push(begun.elapsed().as_secs_f64());
     }
     if !cli.query.is_scan() {
-        let first = result.first().ok_or("the query gave no rows; is the store the province-month?")?;
+        let first = result.first().ok_or("the query gave no rows; does the store hold its hours?")?;
         let mut writer = ArrowWriter::try_new(std::fs::File::create(&cli.result)?, first.schema(), None)?;
         result.iter().try_for_each(|batch| writer.write(batch))?;
         writer.close()?;
