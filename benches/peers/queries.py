@@ -309,7 +309,8 @@ class ClickHouse:
       1.23 the arrays over the days of the month of valid_months, runs by their firsts (kept)
       1.95 GROUP BY day, then by value, islands only of values that three days share
     tried, emissions_substituted (one array of 4,368 hours per series, summed, alone: 1.09):
-      1.83 greatest of 2, 4, 8 ... 2160 measured hours up to each by shifted arrays (kept)
+      1.6 greatest of 2, 4, 8 ... 2160 measured hours up to each by shifted arrays (kept)
+      x 28 (of 50 outlets) if(n < ..., [], gaps) instead of a filter on the gaps
       not tried: windows, whose frames ClickHouse adds up anew for every row
     """
 
