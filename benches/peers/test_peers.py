@@ -172,7 +172,10 @@ def months(mn, factor, measured_hours, *of_months):
 ANSWERS = {
     "fixed_values": [
         ("F1", "a21026", datetime.date(2026, 1, first), datetime.date(2026, 1, last), n, value)
-        for first, last, n, value in ((1, 4, 4, 5.0), (9, 11, 3, 0.1), (13, 15, 3, 0.1), (29, 31, 3, 7.0))
+        for first, last, n, value in (
+            *((1, 4, 4, 5.0), (9, 11, 3, 0.1), (13, 15, 3, 0.1)),
+            (29, 31, 3, 7.0),
+        )
     ],
     "emissions_substituted": [
         *months(

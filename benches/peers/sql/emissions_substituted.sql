@@ -1,23 +1,29 @@
 -- emissions_substituted of ../queries.py. tried, CPU seconds as there (the join alone: 1.2):
---   8.9 max() OVER the last 180, 720, 2160 rows, then all sums of a series in one GROUP BY (kept)
---   9.2 the longer pools by lag() of the shorter; 9.9 measured hours and gaps grouped apart, since
---   DataFusion computes a common table expression anew for each use
---   7.8 with the files' order declared and two optimizer options set (not kept: for this query only)
---   38 array_agg(... ORDER BY ts) alone; pollutants and flow side by side by GROUP BY: 3.3, join 1.2
+--   7.7 max() OVER the last 180, 720, 2160 rows, then all sums of a series in one GROUP BY; series
+--       by number (kept: over 6,000 outlets 95, 107 with mn cast to Utf8; with mn as the Utf8View
+--       that it is, 8.5 here, but no end after 300 s there)
+--   8.9 the longer pools by lag() of the shorter, with mn
+--   9.9 measured hours and gaps grouped apart, with mn: a CTE is computed anew for each use
+--   x 0.9 the files' order declared, and two optimizer options (not kept: it would be for this query)
+--   38 array_agg(... ORDER BY ts) alone; 3.3 pollutants and flow side by side by GROUP BY alone
 -- Hours are counted from 1970; 490896 is 2026-01-01, 491640 February, 492312 March, 493056 April.
 -- A row of `measured` is a measured hour; `next` is the one after it: between them lies a gap.
-WITH carried AS (
-    SELECT c.mn, c.factor, arrow_cast(c.ts, 'Int64') / 3600000000 AS hour,
+WITH keys AS (
+    SELECT mn, factor, row_number() OVER (ORDER BY mn, factor) AS id
+    FROM (SELECT DISTINCT mn, factor FROM hourly WHERE factor IN ('a21026', 'a21002', 'a34013'))
+), carried AS (
+    SELECT k.id, arrow_cast(c.ts, 'Int64') / 3600000000 AS hour,
            greatest(c.value, 0) * coalesce(f.total, f.value * 3600) * 1e-6 AS kg
     FROM hourly c JOIN hourly f ON f.mn = c.mn AND f.ts = c.ts
+    JOIN keys k ON k.mn = c.mn AND k.factor = c.factor
     WHERE c.factor IN ('a21026', 'a21002', 'a34013') AND c.flag = 'N' AND c.value IS NOT NULL
       AND f.factor = 'a00000' AND f.flag = 'N' AND f.value IS NOT NULL
 ), measured AS (
-    SELECT mn, factor, hour, kg,
-           lead(hour, 1, 493056) OVER (PARTITION BY mn, factor ORDER BY hour) AS next,
-           max(kg) OVER (PARTITION BY mn, factor ORDER BY hour ROWS 179 PRECEDING) AS short,
-           max(kg) OVER (PARTITION BY mn, factor ORDER BY hour ROWS 719 PRECEDING) AS long,
-           max(kg) OVER (PARTITION BY mn, factor ORDER BY hour ROWS 2159 PRECEDING) AS low
+    SELECT id, hour, kg,
+           lead(hour, 1, 493056) OVER (PARTITION BY id ORDER BY hour) AS next,
+           max(kg) OVER (PARTITION BY id ORDER BY hour ROWS 179 PRECEDING) AS short,
+           max(kg) OVER (PARTITION BY id ORDER BY hour ROWS 719 PRECEDING) AS long,
+           max(kg) OVER (PARTITION BY id ORDER BY hour ROWS 2159 PRECEDING) AS low
     FROM carried
 ), gaps AS (
     SELECT *, CASE WHEN next - hour - 1 <= 24 THEN short ELSE long END AS high,
@@ -26,7 +32,7 @@ WITH carried AS (
            greatest(next - greatest(hour + 1, 492312), 0) AS march
     FROM measured WHERE next > 490896
 ), series AS (
-    SELECT mn, factor,
+    SELECT id,
            count(*) FILTER (WHERE hour >= 490896) AS n,
            count(*) FILTER (WHERE hour >= 490896 AND hour < 491640) AS n1,
            count(*) FILTER (WHERE hour >= 491640 AND hour < 492312) AS n2,
@@ -37,7 +43,7 @@ WITH carried AS (
            sum(january) AS gap1, sum(february) AS gap2, sum(march) AS gap3,
            sum(january * high) AS high1, sum(february * high) AS high2, sum(march * high) AS high3,
            sum(january * low) AS low1, sum(february * low) AS low2, sum(march * low) AS low3
-    FROM gaps GROUP BY mn, factor
+    FROM gaps GROUP BY id
 ), months (month, number, due) AS (
     VALUES (DATE '2026-01-01', 1, 744), (DATE '2026-02-01', 2, 672), (DATE '2026-03-01', 3, 744)
 ), sums AS (
@@ -49,8 +55,7 @@ WITH carried AS (
            CASE WHEN n >= 1944 THEN CASE number WHEN 1 THEN high1 WHEN 2 THEN high2 ELSE high3 END
                 WHEN n >= 1620 THEN CASE number WHEN 1 THEN low1 WHEN 2 THEN low2 ELSE low3 END
                 ELSE 0 END AS substituted_kg
-    FROM (SELECT DISTINCT mn, factor FROM hourly WHERE factor IN ('a21026', 'a21002', 'a34013')) k
-    LEFT JOIN series s ON s.mn = k.mn AND s.factor = k.factor CROSS JOIN months
+    FROM keys k LEFT JOIN series s ON s.id = k.id CROSS JOIN months
 )
 SELECT mn, factor, month, CASE WHEN n >= 1620 THEN measured_kg + substituted_kg END AS mass_kg,
        measured_kg, substituted_kg, measured_hours, substituted_hours,

@@ -1,4 +1,4 @@
--- fixed_values of ../queries.py. tried, CPU seconds as there (the days alone: 1.7):
+-- fixed_values of ../queries.py. tried, CPU seconds as there:
 --   1.5 GROUP BY value first, islands only of values that three days share (kept)
 --   2.8 the same with count(*) OVER (mn, factor, value); 3.3 day - row_number() over all days
 -- `value + 0`: otherwise DataFusion takes (mn, factor, value) for unique after unnest still, leaves
