@@ -397,7 +397,6 @@ mod tests {
     use plume_datasets::rules::RuleSets;
 
     use super::*;
-    use plume_datasets::rules::RuleSets;
 
     const N: f64 = f64::NAN;
 
