@@ -21,10 +21,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use plume_datasets::schema::TABLES;
-use plume_udfs::frame::source::{
-    ConditionCorrelationFunction, EmissionsFunction, FixedRunsFunction, FrameSource, FrameTable,
-    QuarterlyCaptureFunction, TransmissionDaysFunction,
-};
+use plume_udfs::frame::functions::frame_functions;
+use plume_udfs::frame::source::{FrameSource, FrameTable};
 use plume_udfs::registry::{aggregate_functions, scalar_functions};
 use tokio::sync::Mutex;
 use url::Url;
@@ -182,11 +180,9 @@ fn register_tables(context: &SessionContext, snapshots: &Arc<Snapshots>) -> Resu
     for (name, table) in views {
         frame.register_table(name.to_owned(), Arc::new(table))?;
     }
-    context.register_udtf("emissions", Arc::new(EmissionsFunction::new(Arc::clone(&source))));
-    context.register_udtf("quarterly_capture", Arc::new(QuarterlyCaptureFunction::new(Arc::clone(&source))));
-    context.register_udtf("fixed_runs", Arc::new(FixedRunsFunction::new(Arc::clone(&source))));
-    context.register_udtf("transmission_days", Arc::new(TransmissionDaysFunction::new(Arc::clone(&source))));
-    context.register_udtf("condition_correlation", Arc::new(ConditionCorrelationFunction::new(source)));
+    for (name, function) in frame_functions(&source) {
+        context.register_udtf(name, function);
+    }
     for function in plume_sql::table_functions().iter().filter(|function| function.is_query()) {
         context.register_udtf(function.name, Arc::new(SqlFunction::new(function)));
     }

@@ -20,7 +20,8 @@
 //! | [`asked`] | what a query asks of a rule: columns and factors |
 //! | [`cursor`] | cuts sorted streams into frames |
 //! | [`exec`] | the physical operator |
-//! | [`source`] | what the operator asks of a store, and the table functions' shared planning |
+//! | [`source`] | what the operator asks of a store, and how views and table functions are planned |
+//! | [`functions`] | the table functions: which rule their arguments ask for |
 //! | [`rules`] | the rules that run over frames, one a view |
 
 pub mod asked;
@@ -28,6 +29,7 @@ pub mod cursor;
 pub mod exec;
 pub mod extents;
 pub mod facts;
+pub mod functions;
 pub mod outlet;
 pub mod rules;
 pub mod settle;

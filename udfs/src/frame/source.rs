@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use async_trait::async_trait;
-use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::{Result, ScalarValue, plan_datafusion_err, plan_err};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, ScalarValue, plan_datafusion_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -17,20 +17,13 @@ use super::exec::{FrameExec, FrameInput};
 use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::SeriesTable;
-use super::rules::condition_correlation::ConditionCorrelation;
 use super::rules::daily_valid::DailyValid;
-use super::rules::emissions::Emissions;
-use super::rules::fixed_runs::FixedRuns;
 use super::rules::hourly_valid::HourlyValid;
 use super::rules::monthly_valid::MonthlyValid;
-use super::rules::quarterly_capture::QuarterlyCapture;
-use super::rules::transmission_days::TransmissionDays;
-use super::rules::{FrameRule, RuleContext, whole_quarters};
+use super::rules::{FrameRule, RuleContext};
 use super::settle::Scope;
-use crate::emission::masses::Grain;
-use crate::time::{DAY_HOURS, DAY_US, HOUR_US, day_of, day_of_hour, first_day_of_month, hour_of, month_of};
+use crate::time::{DAY_HOURS, day_of_hour, first_day_of_month, hour_of, month_of};
 use crate::validity::Rulebook;
-use crate::validity::transmission::Level;
 
 /// What a rule reads.
 #[derive(Debug)]
@@ -94,7 +87,7 @@ pub struct FrameTable {
 
 /// Which hours a rule reads.
 #[derive(Debug, Clone)]
-enum ReadHours {
+pub(super) enum ReadHours {
     /// Those that the query's filters on the rule's time column leave.
     Filtered {
         /// The time column.
@@ -143,7 +136,11 @@ impl FrameTable {
     }
 
     /// The result of a table function.
-    fn fixed(source: &Arc<dyn FrameSource>, rule: Arc<dyn FrameRule>, hours: ReadHours) -> Arc<Self> {
+    pub(super) fn fixed(
+        source: &Arc<dyn FrameSource>,
+        rule: Arc<dyn FrameRule>,
+        hours: ReadHours,
+    ) -> Arc<Self> {
         let schema = rule.schema();
         Arc::new(Self { source: Arc::clone(source), rule, schema, hours })
     }
@@ -264,172 +261,6 @@ impl TableProvider for FrameTable {
         let context = RuleContext { registry, extents, rulebook, scope: Scope { hours }, asked, unread };
         Ok(Arc::new(FrameExec::try_new(Arc::clone(&self.rule), context, inputs, split_points, projection)?))
     }
-}
-
-/// The table function `emissions(from, to, grain)`.
-#[derive(Debug)]
-pub struct EmissionsFunction {
-    source: Arc<dyn FrameSource>,
-}
-
-impl EmissionsFunction {
-    /// The function over a store.
-    pub fn new(source: Arc<dyn FrameSource>) -> Self {
-        Self { source }
-    }
-}
-
-impl TableFunctionImpl for EmissionsFunction {
-    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        const USAGE: &str = "emissions(from, to, grain): from and to are dates or time stamps, to is exclusive, grain is 'hour', 'day', 'month', 'quarter' or 'year'";
-        let [from, to, grain] = args.exprs() else {
-            return plan_err!("{USAGE}");
-        };
-        let hours = argument_hours(from, to, USAGE)?;
-        let grain = argument_text(grain).and_then(Grain::parse);
-        let grain =
-            grain.ok_or_else(|| plan_datafusion_err!("emissions: there is no such grain; {USAGE}"))?;
-        let read = ReadHours::QuartersAndPools(whole_quarters(&hours));
-        Ok(FrameTable::fixed(&self.source, Arc::new(Emissions { hours, grain }), read))
-    }
-}
-
-/// The table function `quarterly_capture(from, to)`.
-#[derive(Debug)]
-pub struct QuarterlyCaptureFunction {
-    source: Arc<dyn FrameSource>,
-}
-
-impl QuarterlyCaptureFunction {
-    /// The function over a store.
-    pub fn new(source: Arc<dyn FrameSource>) -> Self {
-        Self { source }
-    }
-}
-
-impl TableFunctionImpl for QuarterlyCaptureFunction {
-    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        const USAGE: &str = "quarterly_capture(from, to): from and to are dates or time stamps, to is exclusive; each quarter that they touch is told whole";
-        let [from, to] = args.exprs() else {
-            return plan_err!("{USAGE}");
-        };
-        let hours = argument_hours(from, to, USAGE)?;
-        let read = ReadHours::Exactly(whole_quarters(&hours));
-        Ok(FrameTable::fixed(&self.source, Arc::new(QuarterlyCapture { hours }), read))
-    }
-}
-
-/// The table function `condition_correlation(from, to)`.
-#[derive(Debug)]
-pub struct ConditionCorrelationFunction {
-    source: Arc<dyn FrameSource>,
-}
-
-impl ConditionCorrelationFunction {
-    /// The function over a store.
-    pub fn new(source: Arc<dyn FrameSource>) -> Self {
-        Self { source }
-    }
-}
-
-impl TableFunctionImpl for ConditionCorrelationFunction {
-    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        const USAGE: &str =
-            "condition_correlation(from, to): from and to are dates or time stamps, to is exclusive";
-        let [from, to] = args.exprs() else {
-            return plan_err!("{USAGE}");
-        };
-        let hours = argument_hours(from, to, USAGE)?;
-        let read = ReadHours::WithBaseline(hours.clone());
-        Ok(FrameTable::fixed(&self.source, Arc::new(ConditionCorrelation { hours }), read))
-    }
-}
-
-/// The table function `fixed_runs(from, to, min_days)`.
-#[derive(Debug)]
-pub struct FixedRunsFunction {
-    source: Arc<dyn FrameSource>,
-}
-
-impl FixedRunsFunction {
-    /// The function over a store.
-    pub fn new(source: Arc<dyn FrameSource>) -> Self {
-        Self { source }
-    }
-}
-
-impl TableFunctionImpl for FixedRunsFunction {
-    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        const USAGE: &str = "fixed_runs(from, to, min_days): from and to are dates or time stamps, to is exclusive, min_days is a whole number above 0";
-        let [from, to, min_days] = args.exprs() else {
-            return plan_err!("{USAGE}");
-        };
-        let (from, to) = (argument_ts("from", from)?, argument_ts("to", to)?);
-        if from >= to {
-            return plan_err!("from must lie before to; {USAGE}");
-        }
-        let Expr::Literal(ScalarValue::Int64(Some(min_days @ 1..)), _) = min_days else {
-            return plan_err!("min_days must be a whole number above 0; {USAGE}");
-        };
-        // The days that begin from `from` on, before `to`.
-        let hours = [from, to].map(|ts| (day_of(ts) + i64::from(ts.rem_euclid(DAY_US) != 0)) * DAY_HOURS);
-        let rule = FixedRuns { hours: hours[0]..hours[1], min_days: *min_days };
-        let read = ReadHours::Exactly(rule.hours.clone());
-        Ok(FrameTable::fixed(&self.source, Arc::new(rule), read))
-    }
-}
-
-/// The table function `transmission_days(from, to, level)`.
-#[derive(Debug)]
-pub struct TransmissionDaysFunction {
-    source: Arc<dyn FrameSource>,
-}
-
-impl TransmissionDaysFunction {
-    /// The function over a store.
-    pub fn new(source: Arc<dyn FrameSource>) -> Self {
-        Self { source }
-    }
-}
-
-impl TableFunctionImpl for TransmissionDaysFunction {
-    fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        const USAGE: &str = "transmission_days(from, to, level): from and to are dates or time stamps, to is exclusive, level is 'realtime', 'minute', 'hour' or 'day'";
-        let [from, to, level] = args.exprs() else {
-            return plan_err!("{USAGE}");
-        };
-        let hours = argument_hours(from, to, USAGE)?;
-        let level = argument_text(level).and_then(Level::parse);
-        let level = level
-            .ok_or_else(|| plan_datafusion_err!("transmission_days: there is no such level; {USAGE}"))?;
-        // Whole days, of which the validity is told, and one before, in which the series was last heard.
-        let first_day = day_of_hour(hours.start) - 1;
-        let end_day = day_of_hour(hours.end - 1) + 1;
-        let read = ReadHours::Exactly(first_day * DAY_HOURS..end_day * DAY_HOURS);
-        Ok(FrameTable::fixed(&self.source, Arc::new(TransmissionDays { hours, level }), read))
-    }
-}
-
-/// The text of a constant.
-fn argument_text(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Literal(value, _) => value.try_as_str().flatten(),
-        _ => None,
-    }
-}
-
-/// The hours that start from `from` on, before `to`.
-fn argument_hours(from: &Expr, to: &Expr, usage: &str) -> Result<Range<i64>> {
-    let (from, to) = (argument_ts("from", from)?, argument_ts("to", to)?);
-    if from >= to {
-        return plan_err!("from must lie before to; {usage}");
-    }
-    let first_hour_at_or_after = |ts: i64| hour_of(ts) + i64::from(ts.rem_euclid(HOUR_US) != 0);
-    let hours = first_hour_at_or_after(from)..first_hour_at_or_after(to);
-    if hours.is_empty() {
-        return plan_err!("no hour starts between from and to; {usage}");
-    }
-    Ok(hours)
 }
 
 /// A time argument of a table function, µs. A number is none: a cast would read
