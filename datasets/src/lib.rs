@@ -11,6 +11,7 @@
 //! | [`clocks`] | the catalogue of clocks K1 to K32 |
 //! | [`mark_words`] | the words of marks |
 //! | [`patterns`] | the catalogue of fraud patterns |
+//! | [`pattern_thresholds`] | their thresholds, on hourly and on minute data |
 //! | [`province`] | a synthetic province, the same for the same seed |
 //!
 //! Arrow types only; nothing here reads a store or computes a rule.
@@ -21,6 +22,7 @@ pub mod equivalents;
 pub mod factors;
 pub mod flags;
 pub mod mark_words;
+pub mod pattern_thresholds;
 pub mod patterns;
 pub mod province;
 pub mod rules;

@@ -15,6 +15,8 @@ pub struct Pattern {
     pub name_zh: String,
     /// Value shape, parameter, operation or transmission.
     pub mechanism: String,
+    /// How exactly it says what was done, among the patterns of its mechanism: 1 most exactly.
+    pub rank: u32,
     /// Window on minute data.
     pub minute_window: Option<String>,
     /// Window on hourly data.

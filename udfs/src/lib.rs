@@ -11,6 +11,7 @@
 //! | [`emission`] | flue-gas formulas and the mass of an hour |
 //! | [`exceedance`] | what comparing with limits rests on |
 //! | [`frame`] | all series of one outlet side by side, and the operator that cuts them |
+//! | [`patterns`] | what tampering looks like in the data of an outlet |
 //! | [`tax`] | the environmental protection tax of a row |
 //! | [`registry`] | every function, for a session to register |
 
@@ -18,6 +19,7 @@ pub mod correlation;
 pub mod emission;
 pub mod exceedance;
 pub mod frame;
+pub mod patterns;
 pub mod registry;
 mod scalar;
 pub mod tax;

@@ -1,0 +1,10 @@
+//! P18 `stream_mismatch`.
+
+use super::hit::Hit;
+use super::outlet::Outlet;
+use super::thresholds::Thresholds;
+
+/// Looks for the pattern in an outlet.
+pub fn detect(_outlet: &Outlet, _thresholds: &Thresholds<'_>) -> Vec<Hit> {
+    Vec::new()
+}
