@@ -108,6 +108,8 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("problem_points", include_str!("../functions/problem_points.sql")),
     ("network_report", include_str!("../functions/network_report.sql")),
     ("condition_correlation", include_str!("../functions/condition_correlation.sql")),
+    ("pattern_findings", include_str!("../functions/pattern_findings.sql")),
+    ("fraud_findings", include_str!("../functions/fraud_findings.sql")),
     ("fixed_runs", include_str!("../functions/fixed_runs.sql")),
     ("fixed_values", include_str!("../functions/fixed_values.sql")),
 ];

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`outlet`] | the frame: rows of one outlet, by table and factor |
 //! | [`facts`] | what the registry knows of an outlet |
+//! | [`pattern_facts`] | what only the search for patterns asks of the registry |
 //! | [`extents`] | from when to when each series reaches in the whole store |
 //! | [`settle`] | the hours of every series of an outlet, stops and flow applied |
 //! | [`asked`] | what a query asks of a rule: columns and factors |
@@ -31,6 +32,7 @@ pub mod extents;
 pub mod facts;
 pub mod functions;
 pub mod outlet;
+pub mod pattern_facts;
 pub mod rules;
 pub mod settle;
 pub mod source;

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`outlet`] | an outlet's series on regular grids, and what is on record of it |
 //! | [`hit`] | what a pattern found, with its evidence |
+//! | [`rules`] | the numbers that every pattern shares |
 //! | [`thresholds`] | the thresholds in force for an outlet |
 //! | [`findings`] | overlapping hits of one mechanism as one finding |
 //! | [`score`] | from a statistic to a score |
@@ -50,6 +51,7 @@ pub mod ratio_break;
 pub mod replay;
 pub mod robust;
 pub mod rollup_mismatch;
+pub mod rules;
 pub mod sample_swap;
 pub mod sampling_gaming;
 pub mod score;

@@ -115,6 +115,9 @@ columns! {
     PACKET_QN = "qn" Text "" "id of the exchange; empty where the packet has none" "请求编码";
     POSITION = "position" Text "" "file with line or byte offset" "位置";
     REASON = "reason" Text "" "why it was rejected" "原因";
+    PATTERN = "pattern" Text "" "fraud pattern, as table patterns names it" "模式名";
+    THRESHOLD_KEY = "key" Text "" "threshold, as table pattern_thresholds names it" "阈值名";
+    THRESHOLD_VALUE = "value" Float "of the threshold" "what it is for this outlet" "阈值";
     FINDING_ID = "finding_id" Text "" "id of the finding" "线索编号";
     WHO = "who" Text "" "who did it" "操作人";
     ACTION = "action" Text "" "what was done" "操作";

@@ -257,6 +257,15 @@ pub const TABLES: &[Table] = &[
         partitioning: Partitioning::Whole,
     },
     Table {
+        name: "outlet_thresholds",
+        en: "thresholds of fraud patterns for single outlets",
+        zh: "点位异常模式阈值",
+        clause: "thresholds of this engine, per point configurable [default]",
+        key: &["mn", "factor", "pattern", "key", "since"],
+        columns: &[MN, FACTOR, PATTERN, THRESHOLD_KEY, SINCE, UNTIL, THRESHOLD_VALUE],
+        partitioning: Partitioning::Whole,
+    },
+    Table {
         name: "dismissals",
         en: "findings that were explained",
         zh: "线索核销",

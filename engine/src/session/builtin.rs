@@ -12,6 +12,7 @@ use plume_datasets::equivalents::{equivalents, tax_rates};
 use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
 use plume_datasets::mark_words::mark_words;
+use plume_datasets::pattern_thresholds::pattern_thresholds;
 use plume_datasets::patterns::patterns;
 use plume_udfs::time::date_of;
 
@@ -25,6 +26,7 @@ pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
         ("flags", flag_table()?),
         ("rules", Arc::new(RuleTable::try_new()?)),
         ("patterns", pattern_table()?),
+        ("pattern_thresholds", pattern_threshold_table()?),
         ("clocks", clock_table()?),
         ("mark_words", mark_word_table()?),
         ("pollution_equivalents", equivalent_table()?),
@@ -84,11 +86,25 @@ fn pattern_table() -> Result<Arc<dyn TableProvider>> {
         ("pattern", text(rows, |p| Some(&p.pattern))),
         ("name_zh", text(rows, |p| Some(&p.name_zh))),
         ("mechanism", text(rows, |p| Some(&p.mechanism))),
+        ("rank", Arc::new(rows.iter().map(|p| Some(f64::from(p.rank))).collect::<Float64Array>())),
         ("minute_window", text(rows, |p| p.minute_window.as_ref())),
         ("hour_window", text(rows, |p| p.hour_window.as_ref())),
         ("statistic", text(rows, |p| Some(&p.statistic))),
         ("suppressors", text(rows, |p| Some(&p.suppressors))),
         ("clause", text(rows, |p| Some(&p.clause))),
+    ])
+}
+
+fn pattern_threshold_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = pattern_thresholds();
+    table(vec![
+        ("pattern", text(rows, |t| Some(&t.pattern))),
+        ("key", text(rows, |t| Some(&t.key))),
+        ("unit", text(rows, |t| Some(&t.unit))),
+        ("hour", Arc::new(rows.iter().map(|t| Some(t.hour)).collect::<Float64Array>())),
+        ("minute", Arc::new(rows.iter().map(|t| Some(t.minute)).collect::<Float64Array>())),
+        ("reason", text(rows, |t| Some(&t.reason))),
+        ("clause", text(rows, |t| Some(&t.clause))),
     ])
 }
 

@@ -90,7 +90,7 @@ async fn read_roles(
     Ok(roles)
 }
 
-async fn read_all(
+pub(super) async fn read_all(
     session: &dyn Session,
     snapshots: &Arc<Snapshots>,
     table: &'static Table,
@@ -102,27 +102,27 @@ async fn read_all(
 }
 
 /// Rows of a registry table.
-struct Rows<'a> {
-    batch: &'a RecordBatch,
+pub(super) struct Rows<'a> {
+    pub(super) batch: &'a RecordBatch,
 }
 
 impl Rows<'_> {
-    fn text(&self, name: &str, row: usize) -> Option<&str> {
+    pub(super) fn text(&self, name: &str, row: usize) -> Option<&str> {
         let column = self.batch.column_by_name(name)?.as_string_view_opt()?;
         column.is_valid(row).then(|| column.value(row))
     }
 
-    fn float(&self, name: &str, row: usize) -> Option<f64> {
+    pub(super) fn float(&self, name: &str, row: usize) -> Option<f64> {
         let column = self.batch.column_by_name(name)?.as_primitive_opt::<Float64Type>()?;
         column.is_valid(row).then(|| column.value(row))
     }
 
-    fn ts(&self, name: &str, row: usize) -> Option<i64> {
+    pub(super) fn ts(&self, name: &str, row: usize) -> Option<i64> {
         let column = self.batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
         column.is_valid(row).then(|| column.value(row))
     }
 
-    fn span(&self, start: &str, end: &str, row: usize) -> Span {
+    pub(super) fn span(&self, start: &str, end: &str, row: usize) -> Span {
         span(self.ts(start, row), self.ts(end, row))
     }
 

@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 
 use super::facts::{self, read_registry};
 use super::options::{as_of, chosen_rules, rulebook};
+use super::pattern_facts::read_pattern_registry;
 use crate::store::scan::{ScanFile, ScanRequest, by_partition, sorted_plan, split_points};
 use crate::store::series_scan::SeriesFilter;
 use crate::store::table::{STORE_URL, Snapshots, StoreTable};
@@ -143,7 +144,11 @@ impl FrameSource for StoreFrames {
         let extents = if reads_all { Arc::default() } else { self.snapshots.extents(session).await? };
         let as_of = as_of(session.config_options())?;
         let unread = Arc::new(UnreadRows { tables: unread, as_of });
-        Ok(FramePlan { inputs, split_points, registry, extents, unread })
+        let patterns = match request.patterns {
+            true => Arc::new(read_pattern_registry(session, &self.snapshots).await?),
+            false => Arc::default(),
+        };
+        Ok(FramePlan { inputs, split_points, registry, extents, patterns, unread })
     }
 
     fn rulebook(&self, session: &dyn Session) -> Result<Rulebook> {

@@ -6,7 +6,9 @@
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, RunArray, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, RecordBatch, RunArray, StringViewArray, TimestampMicrosecondArray,
+};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType, UInt8Type};
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
@@ -16,7 +18,7 @@ use futures::StreamExt;
 use super::asked::{FactorUsage, Usage};
 use super::extents::Extents;
 use super::facts::Registry;
-use super::outlet::{OutletFrame, SeriesTable};
+use super::outlet::{NO_TIME, OutletFrame, SeriesTable};
 
 /// Cuts the streams of one partition into frames.
 pub struct FrameCursor {
@@ -285,6 +287,8 @@ struct Columns {
     converted: Option<Float64Array>,
     value_min: Option<Float64Array>,
     value_max: Option<Float64Array>,
+    received_at: Option<TimestampMicrosecondArray>,
+    sample_time: Option<TimestampMicrosecondArray>,
 }
 
 impl Columns {
@@ -293,6 +297,10 @@ impl Columns {
         let keys = |name: &str| batch.column_by_name(name).and_then(Keys::of);
         let floats = |name: &str| {
             batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>().cloned())
+        };
+        let times = |name: &str| {
+            let column = batch.column_by_name(name);
+            column.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>().cloned())
         };
         let missing = |name: &str| internal_datafusion_err!("a frame's input lacks column '{name}'");
         let ts = batch.column_by_name("ts").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
@@ -306,6 +314,8 @@ impl Columns {
             converted: floats("converted"),
             value_min: floats("value_min"),
             value_max: floats("value_max"),
+            received_at: times("received_at"),
+            sample_time: times("sample_time"),
         })
     }
 
@@ -319,6 +329,8 @@ impl Columns {
         append_floats(self.converted.as_ref(), rows.clone(), &mut out.converted);
         append_floats(self.value_min.as_ref(), rows.clone(), &mut out.value_min);
         append_floats(self.value_max.as_ref(), rows.clone(), &mut out.value_max);
+        append_times(self.received_at.as_ref(), rows.clone(), &mut out.received_at);
+        append_times(self.sample_time.as_ref(), rows.clone(), &mut out.sample_time);
         if let Some(flag) = &self.flag {
             out.flag.extend_from_slice(&flag[rows.clone()]);
         }
@@ -335,6 +347,15 @@ fn append_floats(column: Option<&Float64Array>, rows: Range<usize>, out: &mut Ve
         // As `total` is of every factor but a flow.
         nulls if nulls == rows.len() => out.resize(out.len() + nulls, f64::NAN),
         _ => out.extend(rows.map(|row| if column.is_valid(row) { column.value(row) } else { f64::NAN })),
+    }
+}
+
+/// Appends times, [`NO_TIME`] where NULL; a column that was not read stays empty.
+fn append_times(column: Option<&TimestampMicrosecondArray>, rows: Range<usize>, out: &mut Vec<i64>) {
+    let Some(column) = column else { return };
+    match column.null_count() {
+        0 => out.extend_from_slice(&column.values()[rows]),
+        _ => out.extend(rows.map(|row| if column.is_valid(row) { column.value(row) } else { NO_TIME })),
     }
 }
 

@@ -11,6 +11,7 @@ use super::facts::hours_within;
 use super::rules::condition_correlation::ConditionCorrelation;
 use super::rules::emissions::Emissions;
 use super::rules::fixed_runs::FixedRuns;
+use super::rules::pattern_findings::PatternFindings;
 use super::rules::quarterly_capture::QuarterlyCapture;
 use super::rules::transmission_days::TransmissionDays;
 use super::rules::{FrameRule, whole_quarters};
@@ -41,12 +42,13 @@ impl TableFunctionImpl for FrameFunction {
 
 /// Every table function over the frames of a store, with its name.
 pub fn frame_functions(source: &Arc<dyn FrameSource>) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
-    let functions: [(&str, PlanRule); 5] = [
+    let functions: [(&str, PlanRule); 6] = [
         ("emissions", emissions),
         ("quarterly_capture", quarterly_capture),
         ("fixed_runs", fixed_runs),
         ("transmission_days", transmission_days),
         ("condition_correlation", condition_correlation),
+        ("pattern_findings", pattern_findings),
     ];
     let function = |(name, plan)| {
         let function: Arc<dyn TableFunctionImpl> =
@@ -87,6 +89,16 @@ fn condition_correlation(arguments: &[Expr]) -> Result<PlannedRule> {
     let hours = argument_hours(from, to, USAGE)?;
     let read = ReadHours::WithBaseline(hours.clone());
     Ok((Arc::new(ConditionCorrelation { hours }), read))
+}
+
+fn pattern_findings(arguments: &[Expr]) -> Result<PlannedRule> {
+    const USAGE: &str = "pattern_findings(from, to): from and to are dates or time stamps, to is exclusive";
+    let [from, to] = arguments else {
+        return plan_err!("{USAGE}");
+    };
+    let hours = argument_hours(from, to, USAGE)?;
+    let read = ReadHours::WithHistory(hours.clone());
+    Ok((Arc::new(PatternFindings { hours }), read))
 }
 
 fn fixed_runs(arguments: &[Expr]) -> Result<PlannedRule> {

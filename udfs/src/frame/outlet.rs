@@ -53,6 +53,9 @@ impl SeriesTable {
     }
 }
 
+/// Stands for a time that is NULL.
+pub const NO_TIME: i64 = i64::MIN;
+
 /// The rows of one table of one outlet. Columns that were not read are empty.
 #[derive(Debug, Clone, Default)]
 pub struct TableRows {
@@ -71,6 +74,10 @@ pub struct TableRows {
     pub value_min: Vec<f64>,
     /// Greatest value in the interval, NaN where NULL.
     pub value_max: Vec<f64>,
+    /// When the row in force was received, µs; [`NO_TIME`] where NULL.
+    pub received_at: Vec<i64>,
+    /// When the sample was taken, µs; [`NO_TIME`] where NULL.
+    pub sample_time: Vec<i64>,
 }
 
 /// Where the rows of one factor lie: pieces, one a file run.
@@ -93,6 +100,8 @@ impl TableRows {
         self.converted.clear();
         self.value_min.clear();
         self.value_max.clear();
+        self.received_at.clear();
+        self.sample_time.clear();
     }
 
     /// The series present.
@@ -142,7 +151,8 @@ impl TableRows {
     pub fn memory_size(&self) -> usize {
         let floats =
             [&self.value, &self.total, &self.converted, &self.value_min, &self.value_max].map(Vec::capacity);
-        self.flag.capacity() + (self.ts.capacity() + floats.iter().sum::<usize>()) * 8
+        let times = [&self.ts, &self.received_at, &self.sample_time].map(Vec::capacity);
+        self.flag.capacity() + (times.iter().sum::<usize>() + floats.iter().sum::<usize>()) * 8
     }
 }
 

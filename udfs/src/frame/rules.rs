@@ -8,6 +8,7 @@ pub mod fixed_runs;
 pub mod hourly_valid;
 mod masses;
 pub mod monthly_valid;
+pub mod pattern_findings;
 pub mod quarterly_capture;
 pub mod transmission_days;
 
@@ -25,6 +26,7 @@ use super::asked::Asked;
 use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::{OutletFrame, SeriesTable};
+use super::pattern_facts::PatternRegistry;
 use super::settle::Scope;
 use super::source::OutletReader;
 use crate::validity::Rulebook;
@@ -42,6 +44,8 @@ pub struct RuleContext {
     pub scope: Scope,
     /// The columns and factors asked for.
     pub asked: Arc<Asked>,
+    /// What only the search for patterns asks of the registry; empty for other rules.
+    pub patterns: Arc<PatternRegistry>,
     /// What was not read for want of being in `scope`.
     pub unread: Arc<dyn OutletReader>,
 }
@@ -61,6 +65,11 @@ pub trait FrameRule: Debug + Send + Sync {
 
     /// The columns it reads of each table, besides `mn`, `factor` and `ts`, for what is asked.
     fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)>;
+
+    /// Whether it looks for patterns, and so at what is on record of the outlets.
+    fn looks_for_patterns(&self) -> bool {
+        false
+    }
 
     /// Starts a run over the outlets of one partition.
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun>;

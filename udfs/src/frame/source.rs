@@ -17,6 +17,7 @@ use super::exec::{FrameExec, FrameInput};
 use super::extents::Extents;
 use super::facts::Registry;
 use super::outlet::SeriesTable;
+use super::pattern_facts::PatternRegistry;
 use super::rules::daily_valid::DailyValid;
 use super::rules::hourly_valid::HourlyValid;
 use super::rules::monthly_valid::MonthlyValid;
@@ -36,6 +37,8 @@ pub struct FrameRequest<'a> {
     pub filters: &'a [Expr],
     /// What the query asks of the rule; series that it doesn't use may come, too.
     pub asked: Arc<Asked>,
+    /// Whether what only the search for patterns looks at is read.
+    pub patterns: bool,
 }
 
 /// What a rule is given to read.
@@ -49,6 +52,8 @@ pub struct FramePlan {
     pub registry: Arc<Registry>,
     /// From when to when series reach; those that are read whole may be left out.
     pub extents: Arc<Extents>,
+    /// What only the search for patterns asks of the registry; empty unless asked for.
+    pub patterns: Arc<PatternRegistry>,
     /// The rows beside the hours asked for.
     pub unread: Arc<dyn OutletReader>,
 }
@@ -99,6 +104,8 @@ pub(super) enum ReadHours {
     Exactly(Range<i64>),
     /// Those asked for, and before them those that correlations are compared with.
     WithBaseline(Range<i64>),
+    /// Those asked for, and before them the history that patterns are judged against.
+    WithHistory(Range<i64>),
     /// Whole quarters, and before them what the greatest pool holds where no hour is missing.
     QuartersAndPools(Range<i64>),
 }
@@ -152,6 +159,10 @@ impl FrameTable {
             ReadHours::WithBaseline(hours) => {
                 let rules = rulebook.correlation_at(day_of_hour(hours.start));
                 hours.start.saturating_sub(rules.baseline_hours)..hours.end
+            }
+            ReadHours::WithHistory(hours) => {
+                let rules = rulebook.patterns_at(day_of_hour(hours.start));
+                hours.start.saturating_sub(rules.lookback_hours)..hours.end
             }
             ReadHours::QuartersAndPools(hours) => {
                 let rules = rulebook.emission_at(day_of_hour(hours.start));
@@ -255,10 +266,12 @@ impl TableProvider for FrameTable {
             hours: hours.clone(),
             filters: &about_outlets,
             asked: Arc::clone(&asked),
+            patterns: self.rule.looks_for_patterns(),
         };
-        let FramePlan { inputs, split_points, registry, extents, unread } =
+        let FramePlan { inputs, split_points, registry, extents, patterns, unread } =
             self.source.plan(session, request).await?;
-        let context = RuleContext { registry, extents, rulebook, scope: Scope { hours }, asked, unread };
+        let scope = Scope { hours };
+        let context = RuleContext { registry, extents, rulebook, scope, asked, patterns, unread };
         Ok(Arc::new(FrameExec::try_new(Arc::clone(&self.rule), context, inputs, split_points, projection)?))
     }
 }

@@ -5,6 +5,7 @@ use plume_datasets::rules::{RuleError, RuleSet, RuleSets};
 
 use crate::correlation::rules::CorrelationRules;
 use crate::emission::rules::EmissionRules;
+use crate::patterns::rules::PatternRules;
 use crate::time;
 
 /// What the hours and days asked for are counted from.
@@ -137,6 +138,7 @@ struct Edition {
     validity: ValidityRules,
     emission: EmissionRules,
     correlation: CorrelationRules,
+    patterns: PatternRules,
     set: RuleSet,
 }
 
@@ -147,6 +149,7 @@ impl Edition {
             validity: ValidityRules::of(set)?,
             emission: EmissionRules::of(set)?,
             correlation: CorrelationRules::of(set)?,
+            patterns: PatternRules::of(set)?,
             set: set.clone(),
         })
     }
@@ -192,6 +195,11 @@ impl Rulebook {
     /// What correlations with working conditions are judged by, on a day.
     pub fn correlation_at(&self, day: i64) -> &CorrelationRules {
         &self.edition(day).correlation
+    }
+
+    /// What the search for patterns rests on, on a day.
+    pub fn patterns_at(&self, day: i64) -> &PatternRules {
+        &self.edition(day).patterns
     }
 
     /// The number of a rule on a day; `None` where there is no such number.

@@ -1,0 +1,41 @@
+-- What an inspector would look into: signs of tampering in each outlet's data, with evidence (数据造假线索).
+--
+-- clause: ST §6, patterns P1 to P36; 2015 Measures on tampering [standard]; annexes 2-1 to 2-4 [seed]; thresholds: table pattern_thresholds [default]; a finding is high from 0.8, medium from 0.5, else low [default]; a hit is a clue, not a verdict [default]
+-- grain: one row per mn, factor and deed that overlaps [from, to)
+-- call: fraud_findings(from, to)
+-- example: fraud_findings('2026-01-01', '2026-02-01')
+--
+-- finding_id       the same for the same outlet, factor, pattern and start on every run (线索编号)
+-- mn               unique id of the outlet's device (设备唯一标识)
+-- factor           HJ 212-2017 factor code that shows it best (监测因子编码)
+-- pattern          the pattern, as table patterns names it (模式名)
+-- mechanism        value shape, parameter, operation or transmission (作假机理)
+-- started          when the deed began; in the history before from, too (开始时间)
+-- ended            when it ended (结束时间)
+-- score       [1]  0 to 1; 0.5 and more is worth an inspector's trip (得分)
+-- severity         high, medium or low (严重程度)
+-- evidence         JSON: the figures a reader can check; also: the patterns that overlap it (证据)
+-- rows             rows that it rests on (数据条数)
+-- clause           where the pattern is stated (依据)
+-- dismissed        whether it was explained and dismissed (是否核销)
+SELECT
+  f.finding_id,
+  f.mn,
+  f.factor,
+  f.pattern,
+  p.mechanism,
+  f.started,
+  f.ended,
+  f.score,
+  CASE
+    WHEN f.score >= rule_number('finding_high', f.started) THEN 'high'
+    WHEN f.score >= rule_number('finding_medium', f.started) THEN 'medium'
+    ELSE 'low'
+  END AS severity,
+  f.evidence,
+  f.rows,
+  p.clause,
+  d.finding_id IS NOT NULL AS dismissed
+FROM pattern_findings($from, $to) AS f
+JOIN patterns AS p ON p.pattern = f.pattern
+LEFT JOIN dismissals AS d ON d.finding_id = f.finding_id

@@ -1,0 +1,16 @@
+-- What the patterns of tampering show in each outlet's data, before what was explained is told (异常模式线索).
+--
+-- clause: ST §6, patterns P1 to P36; 2015 Measures on tampering [standard]; annexes 2-1 to 2-4 [seed]; thresholds: table pattern_thresholds, and outlet_thresholds for single outlets [default]; history before from: rules pattern_lookback_days; hours not judged: rules pattern_settling_hours, pattern_after_maintenance_hours [default]; overlapping hits of one mechanism on one factor are one finding, named after the pattern that says most exactly what was done [default]
+-- grain: one row per mn, factor and deed that overlaps [from, to)
+-- call: pattern_findings(from, to)
+--
+-- mn               unique id of the outlet's device (设备唯一标识)
+-- factor           HJ 212-2017 factor code that shows it best (监测因子编码)
+-- started          when the deed began; in the history before from, too (开始时间)
+-- ended            when it ended (结束时间)
+-- pattern          the pattern, as table patterns names it (模式名)
+-- finding_id       the same for the same outlet, factor, pattern and start on every run (线索编号)
+-- score       [1]  0 to 1; 0.5 and more is worth an inspector's trip (得分)
+-- rows             rows that it rests on (数据条数)
+-- evidence         JSON: the figures a reader can check; also: the patterns that overlap it (证据)
+SELECT * FROM pattern_findings('2026-01-01', '2026-02-01')

@@ -1,0 +1,371 @@
+//! From a frame to the outlet that patterns look at: rows scattered onto regular grids.
+
+use std::ops::Range;
+
+use plume_datasets::factors::Medium;
+use plume_datasets::flags::NORMAL;
+
+use crate::frame::facts::{OutletFacts, Registry, hours_within};
+use crate::frame::outlet::{NO_TIME, OutletFrame, Series, SeriesTable, TableRows};
+use crate::frame::pattern_facts::PatternFacts;
+use crate::patterns::outlet::{ConditionSeries, FactorSeries, Grid, MonitorFigures, Outlet, Points};
+use crate::patterns::rules::PatternRules;
+use crate::time::{HOUR_US, day_of, hour_of};
+
+const SECOND_US: f64 = 1e6;
+
+/// What an outlet is made of besides its rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutletParts<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) facts: Option<&'a PatternFacts>,
+    pub(super) rules: &'a PatternRules,
+    /// The hours asked for.
+    pub(super) asked: &'a Range<i64>,
+}
+
+/// The outlet of a frame, on the hours from its first to its last row within `scope`; `None` without rows.
+pub(super) fn outlet(frame: &OutletFrame, scope: &Range<i64>, parts: OutletParts<'_>) -> Option<Outlet> {
+    let hours = extent(frame, scope)?;
+    let grid = Grid { start: hours.start.saturating_mul(HOUR_US), step: HOUR_US };
+    let len = usize::try_from(hours.end - hours.start).ok()?;
+    let settled = parts.registry.outlet(&frame.mn);
+    let facts = parts.facts.cloned().unwrap_or_default();
+    let at = parts.asked.end.saturating_mul(HOUR_US).saturating_sub(1);
+    let stopped = marked_hours(
+        len,
+        &hours,
+        settled.into_iter().flat_map(|facts| &facts.production_stops).map(hours_within),
+    );
+    let masks = Masks::new(&stopped, &facts, &hours, parts.rules);
+    let builder = Builder { frame, grid, len, masks: &masks, settled };
+    Some(Outlet {
+        mn: frame.mn.clone(),
+        hours: grid,
+        factors: builder.factors(|factor| facts.monitor_at(factor, at)),
+        conditions: builder.conditions(parts.registry),
+        stopped,
+        o2_reference: settled.and_then(|facts| facts.o2_reference_at(at)).unwrap_or(f64::NAN),
+        duct_area: facts.duct_area_at(at),
+        thresholds: facts.thresholds_at(at),
+        records: facts.records,
+    })
+}
+
+/// The hours from the first to the last row of measured values.
+fn extent(frame: &OutletFrame, scope: &Range<i64>) -> Option<Range<i64>> {
+    let tables = [SeriesTable::Hourly, SeriesTable::Minute].map(|table| frame.table(table));
+    let extents =
+        tables.iter().flat_map(|rows| rows.series().iter().filter_map(|series| rows.extent(series)));
+    let (first, last) = extents.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+    let hours = hour_of(first).max(scope.start)..hour_of(last).saturating_add(1).min(scope.end);
+    (hours.start < hours.end).then_some(hours)
+}
+
+/// Which of the hours lie in any of the spans.
+fn marked_hours(len: usize, hours: &Range<i64>, spans: impl Iterator<Item = Range<i64>>) -> Vec<bool> {
+    let mut marked = vec![false; len];
+    let position =
+        |hour: i64| usize::try_from(hour.clamp(hours.start, hours.end) - hours.start).unwrap_or_default();
+    for span in spans {
+        let positions = position(span.start)..position(span.end.max(span.start));
+        marked.get_mut(positions).into_iter().flatten().for_each(|hour| *hour = true);
+    }
+    marked
+}
+
+/// The hours that are not judged, whatever their values: stops and the hours after them, and
+/// maintenance and the day after it.
+struct Masks {
+    /// Of every factor.
+    of_outlet: Vec<bool>,
+    /// Of single factors.
+    of_factor: Vec<(String, Vec<bool>)>,
+}
+
+impl Masks {
+    fn new(stopped: &[bool], facts: &PatternFacts, hours: &Range<i64>, rules: &PatternRules) -> Self {
+        let len = stopped.len();
+        let mut of_outlet = stopped.to_vec();
+        let mut unsettled = 0;
+        for (hour, stopped) in of_outlet.iter_mut().zip(stopped) {
+            unsettled = if *stopped { rules.settling_hours } else { unsettled.saturating_sub(1) };
+            *hour |= unsettled > 0;
+        }
+        let mut of_factor: Vec<(String, Vec<bool>)> = Vec::new();
+        for record in &facts.records.maintenance {
+            let after = i64::try_from(rules.after_maintenance_hours).unwrap_or_default();
+            let span = hour_of(record.span.start)..hour_of(record.span.end).saturating_add(1 + after);
+            let marked = marked_hours(len, hours, std::iter::once(span));
+            let mask = match of_factor.iter_mut().find(|(factor, _)| *factor == record.factor) {
+                _ if record.factor.is_empty() => &mut of_outlet,
+                Some((_, mask)) => mask,
+                None => {
+                    of_factor.push((record.factor.clone(), vec![false; len]));
+                    let Some((_, mask)) = of_factor.last_mut() else { continue };
+                    mask
+                }
+            };
+            mask.iter_mut().zip(marked).for_each(|(mask, marked)| *mask |= marked);
+        }
+        Self { of_outlet, of_factor }
+    }
+
+    /// Whether hours of a factor are left out.
+    fn of(&self, factor: &str) -> impl Fn(usize) -> bool {
+        let of_factor = self.of_factor.iter().find(|(of, _)| of == factor).map(|(_, mask)| mask);
+        move |hour| {
+            let marked = |mask: &Vec<bool>| mask.get(hour).copied().unwrap_or_default();
+            marked(&self.of_outlet) || of_factor.is_some_and(marked)
+        }
+    }
+}
+
+struct Builder<'a> {
+    frame: &'a OutletFrame,
+    grid: Grid,
+    len: usize,
+    masks: &'a Masks,
+    settled: Option<&'a OutletFacts>,
+}
+
+impl Builder<'_> {
+    /// Every factor with minutes or hours, by code.
+    fn factors(&self, monitor: impl Fn(&str) -> MonitorFigures) -> Vec<FactorSeries> {
+        let [hourly, minute] =
+            [SeriesTable::Hourly, SeriesTable::Minute].map(|table| self.frame.table(table));
+        let mut codes: Vec<&str> = [hourly, minute]
+            .iter()
+            .flat_map(|rows| rows.series())
+            .map(|series| series.factor.as_str())
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let series = |factor: &&str| Some((*factor, Medium::of(factor)?));
+        codes
+            .iter()
+            .filter_map(series)
+            .map(|(factor, medium)| self.factor(factor, medium, monitor(factor)))
+            .collect()
+    }
+
+    fn factor(&self, factor: &str, medium: Medium, monitor: MonitorFigures) -> FactorSeries {
+        let [hourly, minute] =
+            [SeriesTable::Hourly, SeriesTable::Minute].map(|table| self.frame.table(table));
+        let points = |rows: &TableRows, grid, series: &Series| {
+            let mut points = scatter(rows, &series.pieces, grid, self.points_on(grid));
+            self.judge(factor, &mut points, monitor.detection_limit);
+            points
+        };
+        let hours = hourly.of(factor).map(|series| points(hourly, self.grid, series));
+        let minutes = minute.of(factor).map(|series| {
+            let grid = Grid { step: minute_step(minute, series), ..self.grid };
+            points(minute, grid, series)
+        });
+        let (fine, means, sent_hours) = match (minutes, hours) {
+            (Some(minutes), sent) => {
+                let mut means = hourly_means(&minutes, self.grid, self.len);
+                self.judge(factor, &mut means, monitor.detection_limit);
+                (minutes, Some(means), sent)
+            }
+            (None, hours) => (hours.unwrap_or_else(|| empty(self.grid, self.len)), None, None),
+        };
+        let sent_days = self.sent_days(factor);
+        FactorSeries {
+            factor: factor.to_owned(),
+            medium,
+            monitor,
+            fine,
+            means,
+            sent_hours,
+            sent_days,
+            signals: Vec::new(),
+        }
+    }
+
+    /// Points that a grid has over the outlet's hours.
+    fn points_on(&self, grid: Grid) -> usize {
+        self.len.saturating_mul(usize::try_from(HOUR_US / grid.step.max(1)).unwrap_or(1))
+    }
+
+    /// Notes which points may be judged.
+    fn judge(&self, factor: &str, points: &mut Points, detection_limit: f64) {
+        let is_left_out = self.masks.of(factor);
+        let grid = points.grid;
+        let is_usable = |(point, (value, flag)): (usize, (&f64, &u8))| {
+            value.is_finite()
+                && matches!(*flag, NORMAL | 0)
+                && !(*value <= detection_limit)
+                && !is_left_out(grid.hour(point))
+        };
+        points.usable = points.value.iter().zip(&points.flag).enumerate().map(is_usable).collect();
+    }
+
+    fn sent_days(&self, factor: &str) -> Vec<(i64, f64)> {
+        let rows = self.frame.table(SeriesTable::Daily);
+        let Some(series) = rows.of(factor) else { return Vec::new() };
+        let day = |row| Some((day_of(*rows.ts.get(row)?), *rows.value.get(row)?));
+        let mut days: Vec<(i64, f64)> = series.pieces.iter().cloned().flatten().filter_map(day).collect();
+        days.sort_by_key(|(day, _)| *day);
+        days
+    }
+
+    fn conditions(&self, registry: &Registry) -> Vec<ConditionSeries> {
+        let rows = self.frame.table(SeriesTable::Conditions);
+        let condition = |series: &Series| ConditionSeries {
+            param: series.factor.clone(),
+            role: registry.role(&series.factor),
+            hours: condition_hours(rows, &series.pieces, self.grid, self.len),
+        };
+        let mut conditions: Vec<ConditionSeries> = rows.series().iter().map(condition).collect();
+        conditions.sort_by(|a, b| a.param.cmp(&b.param));
+        conditions
+    }
+}
+
+/// The step of minute rows: the least distance between two that divides an hour.
+fn minute_step(rows: &TableRows, series: &Series) -> i64 {
+    const MINUTE_US: i64 = HOUR_US / 60;
+    let distances = series.pieces.iter().flat_map(|piece| {
+        let ts = rows.ts.get(piece.clone()).unwrap_or_default();
+        ts.windows(2).map(|pair| match pair {
+            [a, b] => b - a,
+            _ => 0,
+        })
+    });
+    let least = distances.filter(|distance| *distance >= MINUTE_US).min().unwrap_or(MINUTE_US);
+    if HOUR_US % least == 0 && least < HOUR_US { least } else { MINUTE_US }
+}
+
+/// A grid without any row.
+fn empty(grid: Grid, len: usize) -> Points {
+    Points {
+        grid,
+        value: vec![f64::NAN; len],
+        flag: vec![0; len],
+        converted: Vec::new(),
+        value_min: Vec::new(),
+        value_max: Vec::new(),
+        total: Vec::new(),
+        delay_s: Vec::new(),
+        sampled_s: Vec::new(),
+        usable: vec![false; len],
+    }
+}
+
+/// The rows of a series on a grid.
+fn scatter(rows: &TableRows, pieces: &[Range<usize>], grid: Grid, len: usize) -> Points {
+    let mut points = empty(grid, len);
+    let places: Vec<(usize, usize)> = pieces
+        .iter()
+        .cloned()
+        .flatten()
+        .filter_map(|row| {
+            let offset = rows.ts.get(row)?.checked_sub(grid.start)?;
+            let point = usize::try_from(offset.div_euclid(grid.step.max(1))).ok()?;
+            (point < len).then_some((row, point))
+        })
+        .collect();
+    let column = |from: &[f64]| on_grid(from, &places, len);
+    points.converted = column(&rows.converted);
+    points.value_min = column(&rows.value_min);
+    points.value_max = column(&rows.value_max);
+    points.total = column(&rows.total);
+    for (row, point) in &places {
+        if let (Some(value), Some(to)) = (rows.value.get(*row), points.value.get_mut(*point)) {
+            *to = *value;
+        }
+        if let (Some(flag), Some(to)) = (rows.flag.get(*row), points.flag.get_mut(*point)) {
+            *to = *flag;
+        }
+    }
+    let seconds_after = |times: &[i64], moment: fn(Grid, usize) -> i64| {
+        if times.is_empty() {
+            return Vec::new();
+        }
+        let mut after = vec![f64::NAN; len];
+        for (row, point) in &places {
+            let time = times.get(*row).filter(|time| **time != NO_TIME);
+            if let (Some(time), Some(to)) = (time, after.get_mut(*point)) {
+                *to = time.saturating_sub(moment(grid, *point)) as f64 / SECOND_US;
+            }
+        }
+        after
+    };
+    points.delay_s = seconds_after(&rows.received_at, |grid, point| grid.ts(point + 1));
+    points.sampled_s = seconds_after(&rows.sample_time, |grid, point| grid.ts(point));
+    points
+}
+
+/// A column on the grid; empty where no row has it.
+fn on_grid(from: &[f64], places: &[(usize, usize)], len: usize) -> Vec<f64> {
+    let has_any = places.iter().any(|(row, _)| from.get(*row).is_some_and(|value| !value.is_nan()));
+    if !has_any {
+        return Vec::new();
+    }
+    let mut column = vec![f64::NAN; len];
+    for (row, point) in places {
+        if let (Some(value), Some(to)) = (from.get(*row), column.get_mut(*point)) {
+            *to = *value;
+        }
+    }
+    column
+}
+
+/// The mean of each hour's minutes with flag `N` or none, where half of the hour has such.
+fn hourly_means(minutes: &Points, grid: Grid, len: usize) -> Points {
+    let an_hour = minutes.grid.points(1.0);
+    let mut means = empty(grid, len);
+    means.converted = chunk_means(&minutes.converted, &minutes.flag, an_hour);
+    let values = chunk_means(&minutes.value, &minutes.flag, an_hour);
+    for (hour, value) in values.into_iter().enumerate().take(len) {
+        let flags = minutes.flag.get(hour * an_hour..(hour + 1) * an_hour).unwrap_or_default();
+        let flag = if value.is_nan() { most_frequent(flags) } else { NORMAL };
+        if let (Some(to), Some(of)) = (means.value.get_mut(hour), means.flag.get_mut(hour)) {
+            (*to, *of) = (value, flag);
+        }
+    }
+    means
+}
+
+/// The means of chunks of values with flag `N` or none; NaN where fewer than half have such.
+fn chunk_means(values: &[f64], flags: &[u8], chunk: usize) -> Vec<f64> {
+    let mean = |(values, flags): (&[f64], &[u8])| {
+        let counted = values
+            .iter()
+            .zip(flags)
+            .filter(|(value, flag)| value.is_finite() && matches!(**flag, NORMAL | 0));
+        let (sum, count) = counted.fold((0.0, 0_usize), |(sum, count), (value, _)| (sum + value, count + 1));
+        if 2 * count < chunk || count == 0 { f64::NAN } else { sum / count as f64 }
+    };
+    values.chunks(chunk.max(1)).zip(flags.chunks(chunk.max(1))).map(mean).collect()
+}
+
+/// The flag that most points have, 0 apart; 0 where none has one.
+fn most_frequent(flags: &[u8]) -> u8 {
+    let count = |flag: &u8| flags.iter().filter(|other| *other == flag).count();
+    flags
+        .iter()
+        .filter(|flag| **flag != 0)
+        .max_by_key(|flag| (count(flag), **flag))
+        .copied()
+        .unwrap_or_default()
+}
+
+/// The mean of each hour's rows of a condition that are finite, with flag `N` or none.
+fn condition_hours(rows: &TableRows, pieces: &[Range<usize>], grid: Grid, len: usize) -> Vec<f64> {
+    let (mut sums, mut counts) = (vec![0.0; len], vec![0_u32; len]);
+    for row in pieces.iter().cloned().flatten() {
+        let (Some(ts), Some(value)) = (rows.ts.get(row), rows.value.get(row)) else { continue };
+        let is_normal = rows.flag.get(row).is_none_or(|flag| matches!(*flag, NORMAL | 0));
+        let Ok(hour) = usize::try_from(ts.saturating_sub(grid.start).div_euclid(HOUR_US)) else { continue };
+        if let (true, Some(sum), Some(count)) =
+            (is_normal && value.is_finite(), sums.get_mut(hour), counts.get_mut(hour))
+        {
+            *sum += value;
+            *count += 1;
+        }
+    }
+    let mean = |(sum, count): (f64, u32)| if count == 0 { f64::NAN } else { sum / f64::from(count) };
+    sums.into_iter().zip(counts).map(mean).collect()
+}
