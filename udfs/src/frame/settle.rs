@@ -192,13 +192,16 @@ impl SettledOutlet {
         let len = gas.len();
         let (first, mut flow_factor) = (self.grid.start, Vec::new());
         for series in self.series.iter_mut().filter(|series| series.medium == Medium::Air) {
-            let is_flow = series.factor == Medium::Air.flow_factor();
-            if !is_flow && kg_per_unit(&series.factor).is_none() {
+            let is_flow = series.factor == FLOW_OF_GAS;
+            let is_oxygen = series.factor == OXYGEN;
+            if !is_flow && !is_oxygen && kg_per_unit(&series.factor).is_none() {
                 continue;
             }
             let dry_volume = |position: usize| {
                 let state = facts.gas_state(&series.factor, (first + position as i64) * HOUR_US);
-                gas[position].dry_standard_volume(state).unwrap_or(f64::NAN)
+                let gas = &gas[position];
+                let volume = if is_oxygen { gas.dry_part(state) } else { gas.dry_standard_volume(state) };
+                volume.unwrap_or(f64::NAN)
             };
             let volumes: Vec<f64> = (0..len).map(dry_volume).collect();
             for (position, volume) in volumes.iter().enumerate() {
