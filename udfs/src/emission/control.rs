@@ -432,8 +432,16 @@ mod tests {
             ("a01014", 5.0, 1.5),
             ("a01014", 8.0, 2.0), // 25 %
         ] {
-            assert_eq!(told(factor, reference, reference + greatest, None), Some(true), "{factor} {reference}");
-            assert_eq!(told(factor, reference, reference - greatest, None), Some(true), "{factor} {reference}");
+            assert_eq!(
+                told(factor, reference, reference + greatest, None),
+                Some(true),
+                "{factor} {reference}"
+            );
+            assert_eq!(
+                told(factor, reference, reference - greatest, None),
+                Some(true),
+                "{factor} {reference}"
+            );
             let beyond = reference + greatest * 1.001;
             assert_eq!(told(factor, reference, beyond, None), Some(false), "{factor} {reference}");
         }

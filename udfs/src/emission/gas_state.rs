@@ -79,7 +79,9 @@ mod tests {
         assert!((volume * 864_000.0 - 641_355.0).abs() < 0.5);
         assert_eq!(GAS.dry_standard_volume(GasState::parse("wet_standard")), Some(0.88));
         assert_eq!(GAS.dry_standard_volume(GasState::parse("dry_standard")), Some(1.0));
-        for (state, oxygen) in [(GasState::Working, 7.5), (GasState::WetStandard, 7.5), (GasState::DryStandard, 6.6)] {
+        for (state, oxygen) in
+            [(GasState::Working, 7.5), (GasState::WetStandard, 7.5), (GasState::DryStandard, 6.6)]
+        {
             assert!((6.6 / GAS.dry_part(state).unwrap() - oxygen).abs() < 1e-12);
         }
     }

@@ -19,9 +19,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
-use plume_datasets::factors::{
-    GAS_HUMIDITY, GAS_PRESSURE, GAS_TEMPERATURE, GAS_VELOCITY, Medium, OXYGEN,
-};
+use plume_datasets::factors::{GAS_HUMIDITY, GAS_PRESSURE, GAS_TEMPERATURE, GAS_VELOCITY, Medium, OXYGEN};
 
 use super::facts::OutletFacts;
 
@@ -124,7 +122,9 @@ impl Usage {
         match self {
             Self::Asked | Self::Supporting => true,
             Self::SupportingStops => holds(|facts| !facts.production_stops.is_empty()),
-            Self::SupportingStates => holds(|facts| facts.sends_other_states() || facts.tells_flow_by_velocity()),
+            Self::SupportingStates => {
+                holds(|facts| facts.sends_other_states() || facts.tells_flow_by_velocity())
+            }
             Self::SupportingFlow => holds(OutletFacts::tells_flow_by_velocity),
             Self::Unused => false,
         }

@@ -256,12 +256,8 @@ impl TableProvider for FrameTable {
         if Medium::ALL.into_iter().any(|medium| asked.medium(medium) && rulebook.compares_streams(medium)) {
             tables.push((SeriesTable::RawSignals, vec!["reading", "logged", "phase"]));
         }
-        let request = FrameRequest {
-            tables,
-            hours: hours.clone(),
-            filters: &about_outlets,
-            asked: Arc::clone(&asked),
-        };
+        let request =
+            FrameRequest { tables, hours: hours.clone(), filters: &about_outlets, asked: Arc::clone(&asked) };
         let FramePlan { inputs, split_points, registry, extents, unread } =
             self.source.plan(session, request).await?;
         let context = RuleContext { registry, extents, rulebook, scope: Scope { hours }, asked, unread };
