@@ -1,6 +1,6 @@
-//! The tables of the environmental protection tax: pollution equivalents and rates.
+//! The tables of the environmental protection tax: pollution equivalents, those of pH, rates and exemptions.
 //!
-//! Both are data with dates: a new edition or rate is a row more, and the end
+//! All are data with dates: a new edition or rate is a row more, and the end
 //! date of the row before it. The day that begins a month decides.
 
 use std::sync::LazyLock;
@@ -61,6 +61,50 @@ pub struct TaxRate {
     pub mark: String,
 }
 
+/// The waste water of one pollution equivalent, by pH.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PhEquivalent {
+    /// Lower end of the band.
+    pub ph_from: f64,
+    /// Upper end of the band.
+    pub ph_to: f64,
+    /// Which end belongs to the band: `from` or `to`.
+    pub holds: String,
+    /// Tonnes of waste water of one equivalent.
+    pub water_t: f64,
+    /// First day in force.
+    #[serde(deserialize_with = "date")]
+    pub valid_from: NaiveDate,
+    /// Last day in force; absent: open.
+    #[serde(deserialize_with = "date_or_none")]
+    pub valid_to: Option<NaiveDate>,
+    /// The clause it comes from.
+    pub clause: String,
+    /// How it is known: `seed`, `standard`, `recall` or `default`.
+    pub mark: String,
+}
+
+/// An industry whose plants pay nothing while within limits.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TaxExemption {
+    /// Code of GB/T 4754 with the letter of its section.
+    pub industry: String,
+    /// English name.
+    pub name_en: String,
+    /// Chinese name.
+    pub name_zh: String,
+    /// First day in force.
+    #[serde(deserialize_with = "date")]
+    pub valid_from: NaiveDate,
+    /// Last day in force; absent: open.
+    #[serde(deserialize_with = "date_or_none")]
+    pub valid_to: Option<NaiveDate>,
+    /// The clause it comes from.
+    pub clause: String,
+    /// How it is known: `seed`, `standard`, `recall` or `default`.
+    pub mark: String,
+}
+
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
@@ -75,6 +119,22 @@ static EQUIVALENTS: LazyLock<Vec<Equivalent>> =
 
 static TAX_RATES: LazyLock<Vec<TaxRate>> =
     LazyLock::new(|| read_table(include_str!("../tables/tax_rates.csv")));
+
+static PH_EQUIVALENTS: LazyLock<Vec<PhEquivalent>> =
+    LazyLock::new(|| read_table(include_str!("../tables/ph_equivalents.csv")));
+
+static TAX_EXEMPTIONS: LazyLock<Vec<TaxExemption>> =
+    LazyLock::new(|| read_table(include_str!("../tables/tax_exemptions.csv")));
+
+/// Every band of pH, from the most acid on.
+pub fn ph_equivalents() -> &'static [PhEquivalent] {
+    &PH_EQUIVALENTS
+}
+
+/// Every exemption.
+pub fn tax_exemptions() -> &'static [TaxExemption] {
+    &TAX_EXEMPTIONS
+}
 
 /// Every pollution equivalent.
 pub fn equivalents() -> &'static [Equivalent] {
@@ -121,6 +181,28 @@ mod tests {
             );
             assert!(["air", "water"].contains(&row.medium.as_str()), "{row:?}");
         }
+    }
+
+    #[test]
+    fn bands_of_ph_leave_six_to_nine_and_cost_more_the_farther_they_are() {
+        let bands = ph_equivalents();
+        let lines = |text: &str| text.lines().count() - 1;
+        assert_eq!(bands.len(), lines(include_str!("../tables/ph_equivalents.csv")));
+        assert_eq!(tax_exemptions().len(), lines(include_str!("../tables/tax_exemptions.csv")));
+        for band in bands {
+            assert!(band.water_t > 0.0 && MARKS.contains(&band.mark.as_str()) && !band.clause.is_empty());
+            assert_eq!(band.ph_from + 1.0, band.ph_to);
+            assert_eq!(band.holds, if band.ph_to <= 6.0 { "from" } else { "to" });
+            // The band as far on the other side of the neutral middle, where there is one, costs the same.
+            let mirrored = bands.iter().find(|other| other.ph_from == 14.0 - band.ph_to);
+            assert!(mirrored.is_none_or(|other| other.water_t == band.water_t), "{band:?}");
+            let within = |other: &&PhEquivalent| {
+                (other.ph_to <= 6.0) == (band.ph_to <= 6.0)
+                    && (other.ph_from - 7.0).abs() < (band.ph_from - 7.0).abs()
+            };
+            assert!(bands.iter().filter(within).all(|other| other.water_t > band.water_t), "{band:?}");
+        }
+        assert!(bands.iter().all(|band| band.ph_to <= 6.0 || band.ph_from >= 9.0));
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Medium {
     }
 
     /// The factor code of the flow that carries the pollutants of the medium.
-    pub fn flow_factor(self) -> &'static str {
+    pub const fn flow_factor(self) -> &'static str {
         match self {
             Self::Air => "a00000",
             Self::Water => "w00000",
@@ -78,6 +78,8 @@ impl Medium {
 
 /// Factor code of oxygen in flue gas.
 pub const OXYGEN: &str = "a19001";
+/// Factor code of the velocity of flue gas, m/s.
+pub const GAS_VELOCITY: &str = "a01011";
 /// Factor code of the temperature of flue gas, °C.
 pub const GAS_TEMPERATURE: &str = "a01012";
 /// Factor code of the static pressure of flue gas, kPa.

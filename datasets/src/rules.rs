@@ -39,12 +39,12 @@ pub struct RuleSet {
     /// The rules by key.
     #[serde(default)]
     pub rules: BTreeMap<String, Rule>,
-    /// Greatest errors of comparisons with real samples, by factor and value.
+    /// Greatest errors of comparisons with real samples and reference methods, by factor and value.
     #[serde(default)]
     pub comparison_limits: Vec<ComparisonLimit>,
 }
 
-/// The greatest error of a comparison with a real sample, from a value of the sample on.
+/// The greatest error of a comparison with a real sample or a reference method, from a value of it on.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComparisonLimit {
@@ -52,6 +52,9 @@ pub struct ComparisonLimit {
     pub factor: String,
     /// The least value of the sample it applies to, in the factor's unit.
     pub from: f64,
+    /// Whether it applies only above `from`, no longer at it.
+    #[serde(default)]
+    pub above: bool,
     /// The error in the factor's unit; absent where it is a share.
     pub absolute: Option<f64>,
     /// The error as a share of the sample's value.
@@ -63,6 +66,17 @@ pub struct ComparisonLimit {
 }
 
 impl ComparisonLimit {
+    /// Whether a sample of a value lies in the band or beyond it.
+    pub fn is_reached_by(&self, value: f64) -> bool {
+        if self.above { value > self.from } else { value >= self.from }
+    }
+
+    /// The key that stands for it among rules.
+    pub fn key(&self) -> String {
+        let bound = if self.above { "above" } else { "from" };
+        format!("comparison_limit.{}.{bound}_{}", self.factor, self.from)
+    }
+
     /// The greatest error of a sample of a value, in the factor's unit.
     pub fn of(&self, value: f64) -> f64 {
         self.absolute.unwrap_or_else(|| self.relative.unwrap_or_default() * value.abs())

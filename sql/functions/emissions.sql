@@ -1,6 +1,6 @@
 -- Mass that every outlet emitted, by hour, day, month, quarter or year (排放总量).
 --
--- clause: HJ 212-2017 eq 32-34 [standard]; HJ 75-2017 12.1.3 and 12.2.3 tables 5 and 6 [recall], 180, 720, 2160 h and 75 % [standard]; HJ 356-2019 8 [recall]; docs/decisions/0005 [default]
+-- clause: HJ 212-2017 eq 32-34, flow by velocity where none is monitored: eq 26-29 [standard]; HJ 75-2017 12.1.3 and 12.2.3 tables 5 and 6 [recall], 180, 720, 2160 h and 75 % [standard]; HJ 356-2019 8 [recall]; docs/decisions/0005 [default]
 -- grain: one row per mn, factor that has a mass, and period
 -- call: emissions(from, to, grain)
 --

@@ -1,6 +1,6 @@
 -- Actual emissions against the permit, of every outlet and of an enterprise's main outlets together (许可排放量执行情况).
 --
--- clause: HJ 942-2018: actual emissions from automatic data, not usable with too much of the running time missing [recall]; quarters of too low a capture have no mass: industrial-source accounting handbook [standard]; a part of a year is set beside the year's permit [default]; the sum is usable where each of its outlets is, and has a permit where each has one [default]
+-- clause: HJ 942-2018: actual emissions from automatic data, not usable with too much of the running time missing, where a person works out material balance or generation factor [recall]; quarters of too low a capture have no mass: industrial-source accounting handbook [standard]; a part of a year is set beside the year's permit [default]; the sum is usable where each of its outlets is, and has a permit where each has one [default]
 -- grain: one row per mn and factor that has a mass, and one with mn NULL per enterprise and factor of its main outlets
 -- call: permit_totals(year)
 -- words: whole months

@@ -1,7 +1,7 @@
 -- Environmental protection tax of every outlet and pollutant, by month (环境保护税申报).
 --
--- clause: Environmental Protection Tax Law art. 7 to 9 and annex 2, Implementing Regulations art. 10, Hubei Announcement 228 of 2017 [standard]; art. 13 [recall]; a value above its limit anywhere at the payer takes the month's reductions away [default]; of COD, BOD5 and TOC the one with most equivalents; ties by factor code; the table rows of the month's first day, the registry rows of its end; equivalents, means and shares of the limit are compared at nine decimals [default]
--- grain: one row per mn, factor that has a mass, and month
+-- clause: Environmental Protection Tax Law art. 7 to 9 and annex 2, Implementing Regulations art. 10, Hubei Announcement 228 of 2017 [standard]; art. 13 [recall]; a value above its limit anywhere at the payer takes the month's reductions away [default]; of COD, BOD5 and TOC the one with most equivalents; ties by factor code; the table rows of the month's first day, the registry rows of its end; equivalents, means and shares of the limit are compared at nine decimals [default]; pH by its bands: annex 2; municipal sewage and waste plants within limits, where told by industry: art. 12; a month found falsified is taxed on the generated amount, which a person works out: Implementing Regulations art. 7 [recall]; it touches an outlet's month where a mark of kind falsified does, a plant is within limits where the payer's values are [default]
+-- grain: one row per mn, factor that has a mass, and month, and one for a month whose pH lies in a band
 -- call: tax_declaration(period)
 -- words: whole months
 -- example: tax_declaration('2026Q1')
@@ -15,24 +15,24 @@
 -- tax_item                         item of the tax table; NULL where the table has none (税目)
 -- tax_class                        air, water_1 or water_2; NULL where not in the table (税目类别)
 -- volume_m3           [m³]         flue gas at dry standard state, or waste water (排放量)
--- mass_kg             [kg]         mass emitted, measured and substituted; NULL unless usable (污染物排放量)
--- equivalent_kg       [kg]         mass of one pollution equivalent (污染当量值)
--- equivalents         [1]          mass ÷ mass of an equivalent (污染当量数)
+-- mass_kg             [kg]         mass emitted, measured and substituted; NULL unless usable, and of pH (污染物排放量)
+-- equivalent_kg       [kg]         mass of one pollution equivalent; of pH that of waste water (污染当量值)
+-- equivalents         [1]          mass, of pH that of the waste water, ÷ mass of an equivalent (污染当量数)
 -- rank                [1]          place by equivalents within outlet and class; NULL for what takes no place (排序)
 -- taxable                          whether it is among the first that are taxed (是否应税)
--- mean_concentration  [factor]     mean of the month's valid hours (air) or days (water), as limits are compared (月均浓度)
+-- mean_concentration  [factor]     mean of the month's valid hours (air) or days (water), as limits are compared; the pH that chooses the band (月均浓度)
 -- limit               [factor]     limit in force, hourly for air, daily for water (限值)
 -- exceed_count        [1]          valid hours or days above the limit (超标次数)
 -- reduction_pct       [%]          share of the tax waived: 0 or the rules' two reductions (减征比例)
 -- reduction_reason                 why so much (减征依据)
 -- rate                [CNY]        yuan per equivalent; monitors.tax_rate goes before the table (适用税额)
--- tax_cny             [CNY]        tax, rounded half up; NULL where the mass is unknown (应纳税额)
--- method                           automatic; unusable: the quarter's capture is too low for automatic data (核算方法)
+-- tax_cny             [CNY]        tax, rounded half up; NULL where the mass, or the amount generated, is unknown (应纳税额)
+-- method                           automatic; unusable: the quarter's capture is too low for automatic data; generated: found falsified, the amount generated is due (核算方法)
 -- capture_rate        [1]          the quarter's share of measured running hours (有效数据捕集率)
 -- substituted_hours   [h]          hours substituted (替代小时数)
 -- rule_set                         rule set in force (规则集)
 -- basis                            clauses of equivalent and rate, with their marks (依据)
-WITH totals AS (
+WITH masses AS (
     SELECT
         mn,
         factor,
@@ -46,56 +46,107 @@ WITH totals AS (
         substituted_hours
     FROM emissions($from, $to, 'month')
 ),
--- A row is replaced by the one that follows it.
-settings AS (
+-- The pH of a month: that of its mean, or of its hour with the dearest band. Sums of decimals don't depend on the order
+-- of the rows.
+ph_of_month AS (
+    SELECT
+        h.mn,
+        h.month,
+        CASE rule_word('tax_ph', h.month)
+            WHEN 'month_mean'
+                THEN round_half_even(CAST(sum(try_cast(h.value AS DECIMAL(38, 18))) AS DOUBLE) / count(*), 9)
+            WHEN 'worst_hour' THEN first_value(h.value ORDER BY b.water_t NULLS LAST, h.ts)
+        END AS ph
+    FROM (
+        SELECT mn, CAST(date_trunc('month', ts) AS DATE) AS month, ts, value
+        FROM hourly_valid
+        WHERE valid AND factor = 'w01001' AND ts >= $from AND ts < $to
+    ) AS h
+    LEFT JOIN ph_equivalents AS b
+        ON
+            b.valid_from <= h.month
+            AND (b.valid_to IS NULL OR h.month <= b.valid_to)
+            AND h.value BETWEEN b.ph_from AND b.ph_to
+            AND h.value <> CASE WHEN b.holds = 'from' THEN b.ph_to ELSE b.ph_from END
+    GROUP BY h.mn, h.month
+),
+-- In a band the water itself counts: that of the outlet's pollutants.
+banded_water AS (
+    SELECT
+        w.mn,
+        w.month,
+        w.month_end,
+        w.volume_m3,
+        p.ph,
+        b.water_t,
+        b.clause
+    FROM ph_of_month AS p
+    INNER JOIN ph_equivalents AS b
+        ON
+            b.valid_from <= p.month
+            AND (b.valid_to IS NULL OR p.month <= b.valid_to)
+            AND p.ph BETWEEN b.ph_from AND b.ph_to
+            AND p.ph <> CASE WHEN b.holds = 'from' THEN b.ph_to ELSE b.ph_from END
+    INNER JOIN (
+        SELECT mn, month, month_end, max(volume_m3) AS volume_m3
+        FROM masses
+        WHERE medium = 'water'
+        GROUP BY mn, month, month_end
+    ) AS w ON w.mn = p.mn AND w.month = p.month
+),
+totals AS (
     SELECT
         *,
-        lead(since) OVER (PARTITION BY mn, factor ORDER BY since NULLS FIRST) AS next_since
-    FROM monitors
+        CAST(NULL AS DOUBLE) AS ph,
+        CAST(NULL AS DOUBLE) AS water_t,
+        CAST(NULL AS VARCHAR) AS ph_clause
+    FROM masses
+    UNION ALL
+    SELECT
+        mn,
+        'w01001' AS factor,
+        month,
+        month_end,
+        'water' AS medium,
+        volume_m3,
+        CAST(NULL AS DOUBLE) AS mass_kg,
+        true AS usable,
+        CAST(NULL AS DOUBLE) AS capture_rate,
+        0 AS substituted_hours,
+        ph,
+        water_t,
+        clause AS ph_clause
+    FROM banded_water
 ),
-of_month AS (
-    SELECT mn, factor, month, limit_hour, limit_day, tax_item, tax_rate
-    FROM (
-        SELECT
-            t.mn,
-            t.factor,
-            t.month,
-            s.limit_hour,
-            s.limit_day,
-            s.tax_item,
-            s.tax_rate,
-            row_number() OVER (PARTITION BY t.mn, t.factor, t.month ORDER BY s.since DESC NULLS LAST) AS place
-        FROM totals AS t
-        INNER JOIN settings AS s
-            ON s.mn = t.mn AND s.factor = t.factor AND (s.since IS NULL OR s.since < t.month_end)
-    )
-    WHERE place = 1
+-- A row is replaced by the one that follows it.
+settings AS (
+    SELECT *, lead(since) OVER (PARTITION BY mn, factor ORDER BY since NULLS FIRST) AS next_since FROM monitors
 ),
 payers AS (
-    SELECT mn, month, enterprise_id
-    FROM (
-        SELECT
-            t.mn,
-            t.month,
-            o.enterprise_id,
-            row_number() OVER (PARTITION BY t.mn, t.month ORDER BY o.since DESC NULLS LAST) AS place
-        FROM (SELECT DISTINCT mn, month, month_end FROM totals) AS t
-        INNER JOIN outlets AS o ON o.mn = t.mn AND (o.since IS NULL OR o.since < t.month_end)
-    )
-    WHERE place = 1
+    SELECT mn, enterprise_id, since, lead(since) OVER (PARTITION BY mn ORDER BY since NULLS FIRST) AS next_since
+    FROM outlets
 ),
 permits AS (
-    SELECT enterprise_id, month, permit_no
+    SELECT
+        enterprise_id,
+        permit_no,
+        industry,
+        since,
+        lead(since) OVER (PARTITION BY enterprise_id ORDER BY since NULLS FIRST) AS next_since
+    FROM enterprises
+),
+falsified AS (
+    SELECT mn, CAST(month AS DATE) AS month, min(clause) AS clause
     FROM (
         SELECT
-            e.enterprise_id,
-            m.month,
-            e.permit_no,
-            row_number() OVER (PARTITION BY e.enterprise_id, m.month ORDER BY e.since DESC NULLS LAST) AS place
-        FROM enterprises AS e
-        INNER JOIN (SELECT DISTINCT month, month_end FROM totals) AS m ON (e.since IS NULL OR e.since < m.month_end)
+            m.mn,
+            w.clause,
+            unnest(range(date_trunc('month', m.started), least(coalesce(m.ended, $to), $to), INTERVAL '1 month')) AS month
+        FROM marks AS m
+        INNER JOIN mark_words AS w ON w.word = lower(m.mark)
+        WHERE w.kind = 'falsified'
     )
-    WHERE place = 1
+    GROUP BY mn, month
 ),
 -- What the month's values are, and what they are compared with at the time.
 readings AS (
@@ -128,90 +179,116 @@ compared AS (
             AND (s.until IS NULL OR r.ts < s.until)
             AND (s.next_since IS NULL OR r.ts < s.next_since)
 ),
--- Sums of decimals don't depend on the order of the rows.
 concentrations AS (
     SELECT
         mn,
         factor,
         month,
         CAST(sum(try_cast(shown AS DECIMAL(38, 18))) AS DOUBLE) / count(try_cast(shown AS DECIMAL(38, 18))) AS mean_concentration,
+        count(shown + "limit") AS compared_count,
         count(CASE WHEN round_half_even(shown, decimals) > "limit" THEN 1 END) AS exceed_count
     FROM compared
     GROUP BY mn, factor, month
 ),
--- The item of the tax table: the one the monitor names, else the factor's own. An item
--- without a code can only be named, and only for a factor that the code table doesn't know.
-items AS (
-    SELECT *
-    FROM (
-        SELECT
-            t.mn,
-            t.factor,
-            t.month,
-            e.name_zh,
-            e.tax_class,
-            e.equivalent_kg,
-            e.taxed_once,
-            e.clause,
-            row_number() OVER (
-                PARTITION BY t.mn, t.factor, t.month
-                ORDER BY coalesce(m.tax_item IN (e.tax_item, e.name_zh), false) DESC, e.tax_item
-            ) AS place
-        FROM totals AS t
-        LEFT JOIN of_month AS m ON m.mn = t.mn AND m.factor = t.factor AND m.month = t.month
-        LEFT JOIN factors AS f ON f.factor = t.factor
-        INNER JOIN pollution_equivalents AS e
-            ON
-                e.valid_from <= t.month
-                AND (e.valid_to IS NULL OR t.month <= e.valid_to)
-                AND (
-                    (e.factor = t.factor AND (e.by_default OR m.tax_item IN (e.tax_item, e.name_zh)))
-                    OR (
-                        e.factor IS NULL
-                        AND f.factor IS NULL
-                        AND (e.tax_class = 'air') = (t.medium = 'air')
-                        AND m.tax_item IN (e.tax_item, e.name_zh)
-                    )
+-- Each total with what the registry says at the end of its month and each item of the tax table it may be.
+candidates_for_items AS (
+    SELECT
+        t.*,
+        o.enterprise_id,
+        p.permit_no,
+        p.industry,
+        m.limit_hour,
+        m.limit_day,
+        m.tax_item AS named_item,
+        m.tax_rate,
+        e.name_zh,
+        e.tax_class AS item_class,
+        e.equivalent_kg AS item_kg,
+        e.taxed_once,
+        e.clause AS item_clause,
+        row_number() OVER (
+            PARTITION BY t.mn, t.factor, t.month
+            ORDER BY coalesce(m.tax_item IN (e.tax_item, e.name_zh), false) DESC, e.tax_item
+        ) AS place
+    FROM totals AS t
+    LEFT JOIN settings AS m
+        ON
+            m.mn = t.mn
+            AND m.factor = t.factor
+            AND (m.since IS NULL OR m.since < t.month_end)
+            AND (m.next_since IS NULL OR m.next_since >= t.month_end)
+    LEFT JOIN payers AS o
+        ON
+            o.mn = t.mn
+            AND (o.since IS NULL OR o.since < t.month_end)
+            AND (o.next_since IS NULL OR o.next_since >= t.month_end)
+    LEFT JOIN permits AS p
+        ON
+            p.enterprise_id = o.enterprise_id
+            AND (p.since IS NULL OR p.since < t.month_end)
+            AND (p.next_since IS NULL OR p.next_since >= t.month_end)
+    LEFT JOIN factors AS f ON f.factor = t.factor
+    -- The item that the monitor names, else the factor's own. An item without a code can only be named, and only for a
+    -- factor that the code table doesn't know.
+    LEFT JOIN pollution_equivalents AS e
+        ON
+            e.valid_from <= t.month
+            AND (e.valid_to IS NULL OR t.month <= e.valid_to)
+            AND (
+                (e.factor = t.factor AND (e.by_default OR m.tax_item IN (e.tax_item, e.name_zh)))
+                OR (
+                    e.factor IS NULL
+                    AND f.factor IS NULL
+                    AND (e.tax_class = 'air') = (t.medium = 'air')
+                    AND m.tax_item IN (e.tax_item, e.name_zh)
                 )
-    )
+            )
+),
+itemised AS (
+    SELECT
+        *,
+        coalesce(enterprise_id, mn) AS payer,
+        coalesce(ph_clause, item_clause) AS equivalent_clause,
+        CASE WHEN ph IS NULL THEN coalesce(name_zh, named_item) ELSE 'pH值' END AS tax_item,
+        CASE WHEN ph IS NULL THEN item_class ELSE 'water_2' END AS tax_class,
+        CASE WHEN ph IS NULL THEN item_kg ELSE water_t * 1000 END AS equivalent_kg,
+        -- A cubic metre of waste water is a tonne.
+        CASE WHEN ph IS NULL THEN mass_kg ELSE volume_m3 END AS amount,
+        CASE WHEN ph IS NULL THEN item_kg ELSE water_t END AS amount_of_one,
+        CASE WHEN ph IS NULL THEN CASE WHEN medium = 'air' THEN limit_hour ELSE limit_day END END AS "limit"
+    FROM candidates_for_items
     WHERE place = 1
 ),
 listed AS (
     SELECT
-        p.enterprise_id,
-        coalesce(p.enterprise_id, t.mn) AS payer,
-        t.mn,
-        t.medium,
-        t.month,
-        t.factor,
-        coalesce(i.name_zh, m.tax_item) AS tax_item,
-        i.tax_class,
-        t.volume_m3,
-        t.mass_kg,
-        i.equivalent_kg,
-        t.mass_kg / i.equivalent_kg AS equivalents,
-        round_half_even(t.mass_kg / i.equivalent_kg, 9) AS compared_equivalents,
-        i.taxed_once,
-        c.mean_concentration,
-        CASE WHEN t.medium = 'air' THEN m.limit_hour ELSE m.limit_day END AS "limit",
+        t.*,
+        t.amount / t.amount_of_one AS equivalents,
+        round_half_even(t.amount / t.amount_of_one, 9) AS compared_equivalents,
+        coalesce(t.ph, c.mean_concentration) AS mean_concentration,
         coalesce(c.exceed_count, 0) AS exceed_count,
-        CASE WHEN i.tax_class IS NOT NULL THEN coalesce(m.tax_rate, own.rate, other.rate) END AS rate,
+        coalesce(c.compared_count, 0) AS compared_count,
+        CASE WHEN t.tax_class IS NOT NULL THEN coalesce(t.tax_rate, own.rate, other.rate) END AS rate,
+        x.clause AS exemption_clause,
+        g.clause AS falsified_clause,
         concat(
-            coalesce(i.clause, 'not in the tax table'),
+            coalesce(t.equivalent_clause, 'not in the tax table'),
             CASE
-                WHEN i.tax_class IS NULL THEN ''
-                WHEN m.tax_rate IS NOT NULL THEN '; rate of the monitor'
+                WHEN t.tax_class IS NULL THEN ''
+                WHEN t.tax_rate IS NOT NULL THEN '; rate of the monitor'
                 ELSE concat('; ', coalesce(own.clause, other.clause))
             END
         ) AS basis,
-        CASE WHEN t.usable THEN 'automatic' ELSE 'unusable' END AS method,
-        t.capture_rate,
-        t.substituted_hours
-    FROM totals AS t
-    LEFT JOIN payers AS p ON p.mn = t.mn AND p.month = t.month
-    LEFT JOIN of_month AS m ON m.mn = t.mn AND m.factor = t.factor AND m.month = t.month
+        CASE WHEN g.mn IS NOT NULL THEN 'generated' WHEN t.usable THEN 'automatic' ELSE 'unusable' END AS method
+    FROM itemised AS t
     LEFT JOIN concentrations AS c ON c.mn = t.mn AND c.factor = t.factor AND c.month = t.month
-    LEFT JOIN items AS i ON i.mn = t.mn AND i.factor = t.factor AND i.month = t.month
+    LEFT JOIN falsified AS g ON g.mn = t.mn AND g.month = t.month
+    LEFT JOIN tax_exemptions AS x
+        ON
+            rule_word('tax_exemption', t.month) = 'by_industry'
+            -- With or without the letter of its section.
+            AND t.industry IN (x.industry, substr(x.industry, 2))
+            AND x.valid_from <= t.month
+            AND (x.valid_to IS NULL OR t.month <= x.valid_to)
     LEFT JOIN tax_rates AS own
         ON
             own.factor = t.factor
@@ -234,6 +311,7 @@ candidates AS (
             PARTITION BY mn, month, taxed_once ORDER BY compared_equivalents DESC NULLS LAST, factor
         ) = 1) AS takes_part,
         sum(exceed_count) OVER (PARTITION BY month, payer) AS payer_exceeds,
+        sum(compared_count) OVER (PARTITION BY month, payer) AS payer_compared,
         sum(exceed_count) OVER (PARTITION BY month, mn) AS outlet_exceeds
     FROM listed
 ),
@@ -246,6 +324,10 @@ ranked AS (
                     PARTITION BY mn, month, tax_class, takes_part ORDER BY compared_equivalents DESC, factor
                 )
         END AS "rank",
+        exemption_clause IS NOT NULL
+        AND method <> 'generated'
+        AND payer_compared > 0
+        AND payer_exceeds = 0 AS is_exempt,
         CASE rule_word('tax_cut_scope', month)
             WHEN 'series' THEN exceed_count
             WHEN 'outlet' THEN outlet_exceeds
@@ -260,14 +342,16 @@ ranked AS (
 reduced AS (
     SELECT
         *,
-        coalesce("rank" <= rule_number(concat('tax_ranks_', tax_class), month), false) AS taxable,
+        coalesce("rank" <= rule_number(concat('tax_ranks_', tax_class), month), false) AND NOT is_exempt AS taxable,
         CAST(CASE
+            WHEN is_exempt OR method = 'generated' THEN 0
             WHEN exceedances_that_count > 0 THEN 0
             WHEN far_below THEN rule_number('tax_large_cut_pct', month)
             WHEN below THEN rule_number('tax_small_cut_pct', month)
             ELSE 0
         END AS BIGINT) AS reduction_pct,
         CASE
+            WHEN ph IS NOT NULL THEN concat('pH ', CAST(round_half_even(ph, 4) AS VARCHAR))
             WHEN mean_concentration IS NULL THEN 'no valid value'
             WHEN "limit" IS NULL THEN 'no limit'
             ELSE concat(
@@ -277,42 +361,51 @@ reduced AS (
     FROM ranked
 )
 SELECT
-    r.enterprise_id,
-    r.mn,
-    p.permit_no,
-    r.medium,
-    r.month,
-    r.factor,
-    r.tax_item,
-    r.tax_class,
-    r.volume_m3,
-    r.mass_kg,
-    r.equivalent_kg,
-    r.equivalents,
-    r."rank",
-    r.taxable,
-    r.mean_concentration,
-    r."limit",
-    r.exceed_count,
-    r.reduction_pct,
+    enterprise_id,
+    mn,
+    permit_no,
+    medium,
+    month,
+    factor,
+    tax_item,
+    tax_class,
+    volume_m3,
+    mass_kg,
+    equivalent_kg,
+    equivalents,
+    "rank",
+    taxable,
+    mean_concentration,
+    "limit",
+    exceed_count,
+    reduction_pct,
     concat(
-        r.compared_with,
+        compared_with,
         CASE
-            WHEN r.exceedances_that_count > 0
-                THEN concat('; no reduction: ', CAST(r.exceedances_that_count AS VARCHAR), ' values above a limit')
-            WHEN r.reduction_pct > 0 THEN '; no value above a limit'
+            WHEN method = 'generated' THEN '; no reduction: found falsified'
+            WHEN is_exempt THEN '; exempt: no value of the payer above a limit'
+            WHEN exceedances_that_count > 0
+                THEN concat('; no reduction: ', CAST(exceedances_that_count AS VARCHAR), ' values above a limit')
+            WHEN reduction_pct > 0 THEN '; no value above a limit'
             ELSE ''
         END
     ) AS reduction_reason,
-    r.rate,
+    rate,
     CASE
-        WHEN r.taxable THEN tax_amount(r.mass_kg, r.equivalent_kg, r.rate, r.reduction_pct)
-        WHEN r.mass_kg IS NOT NULL THEN CAST(0 AS DECIMAL(18, 2))
+        WHEN method = 'generated' AND tax_class IS NOT NULL THEN CAST(NULL AS DECIMAL(18, 2))
+        WHEN taxable THEN tax_amount(amount, amount_of_one, rate, reduction_pct)
+        WHEN amount IS NOT NULL THEN CAST(0 AS DECIMAL(18, 2))
     END AS tax_cny,
-    r.method,
-    r.capture_rate,
-    r.substituted_hours,
-    rule_word('rule_set', r.month) AS rule_set,
-    r.basis
-FROM reduced AS r
-LEFT JOIN permits AS p ON p.enterprise_id = r.enterprise_id AND p.month = r.month
+    method,
+    capture_rate,
+    substituted_hours,
+    rule_word('rule_set', month) AS rule_set,
+    concat(
+        basis,
+        CASE
+            WHEN method = 'generated' THEN concat('; ', falsified_clause)
+            WHEN is_exempt THEN concat('; ', exemption_clause)
+            ELSE ''
+        END
+    ) AS basis
+FROM reduced

@@ -23,7 +23,7 @@ pub mod corr_spearman;
 pub mod p_values;
 pub mod ranks;
 pub mod rules;
-mod sample_function;
+pub(crate) mod sample_function;
 pub mod verdict;
 
 /// Pairs below which nothing is told.

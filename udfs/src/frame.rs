@@ -18,6 +18,7 @@
 //! | [`pattern_facts`] | what only the search for patterns asks of the registry |
 //! | [`extents`] | from when to when each series reaches in the whole store |
 //! | [`settle`] | the hours of every series of an outlet, stops and flow applied |
+//! | `flow_by_velocity` | the flow of gas of an outlet that sends its velocity only |
 //! | [`asked`] | what a query asks of a rule: columns and factors |
 //! | [`cursor`] | cuts sorted streams into frames |
 //! | [`exec`] | the physical operator |
@@ -30,6 +31,7 @@ pub mod cursor;
 pub mod exec;
 pub mod extents;
 pub mod facts;
+mod flow_by_velocity;
 pub mod functions;
 pub mod outlet;
 pub mod pattern_facts;

@@ -10,15 +10,17 @@
 //! [`ValidityRules`]. The kernels work on dense hour grids of one outlet:
 //! [`hours`] settles each hour, [`days`] and [`months`] sum up.
 
+pub mod below_detection;
 pub mod days;
 pub mod hours;
 mod mean_function;
 pub mod months;
 mod rules;
 pub mod runs;
+pub mod streams;
 pub mod transmission;
 pub mod valid_day_mean;
 pub mod valid_hour_mean;
 pub mod valid_month_mean;
 
-pub use rules::{DayBasis, Rulebook, ValidityRules};
+pub use rules::{DayBasis, Rulebook, StreamMismatch, ValidityRules};

@@ -43,8 +43,13 @@ const OF_VALIDITY: &[&str] = &[
     "drift_",
     "standard_check_pct",
     "calibration_",
-    "comparison_limit.",
+    // Comparisons of gas put no monitor out of control.
+    "comparison_limit.w",
+    "below_detection",
+    "stream_",
 ];
+/// Beginning of the keys of what values below detection count as.
+const BELOW_DETECTION_FIGURE: &str = "below_detection_";
 /// Of rules on which masses rest.
 const OF_MASSES: &[&str] = &[
     "capture_",
@@ -191,16 +196,18 @@ fn unconfirmed_rules(set: &RuleSet, kind: Kind) -> Vec<UnconfirmedRule> {
     let rules = set.rules.iter().map(|(key, r)| rule(key.clone(), r.value.to_string(), &r.clause, &r.mark));
     let limits = set.comparison_limits.iter().map(|limit| {
         let value = limit.absolute.or(limit.relative).unwrap_or_default().to_string();
-        rule(
-            format!("comparison_limit.{}.from_{}", limit.factor, limit.from),
-            value,
-            &limit.clause,
-            &limit.mark,
-        )
+        rule(limit.key(), value, &limit.clause, &limit.mark)
     });
-    let is_listed =
-        |rule: &UnconfirmedRule| UNCONFIRMED.contains(&rule.mark.as_str()) && rests_on(kind, &rule.key);
+    let is_listed = |rule: &UnconfirmedRule| {
+        UNCONFIRMED.contains(&rule.mark.as_str()) && rests_on(kind, &rule.key) && is_in_use(set, &rule.key)
+    };
     rules.chain(limits).filter(is_listed).collect()
+}
+
+/// Whether the options of a set leave a rule in use.
+fn is_in_use(set: &RuleSet, key: &str) -> bool {
+    let is = |option: &str, word: &str| set.word(option).is_ok_and(|chosen| chosen == word);
+    !key.starts_with(BELOW_DETECTION_FIGURE) || is("below_detection", "table")
 }
 
 /// The rows of the tax tables that taxable rows rest on and nobody confirmed, as column `basis` tells.

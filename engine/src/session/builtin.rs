@@ -1,5 +1,5 @@
 //! The built-in tables: `factors`, `flags`, `rules`, `patterns`, `clocks`, `mark_words`,
-//! `pollution_equivalents`, `tax_rates`.
+//! `pollution_equivalents`, `ph_equivalents`, `tax_rates`, `tax_exemptions`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use plume_datasets::clocks::clocks;
-use plume_datasets::equivalents::{equivalents, tax_rates};
+use plume_datasets::equivalents::{equivalents, ph_equivalents, tax_exemptions, tax_rates};
 use plume_datasets::factors::{Medium, factors};
 use plume_datasets::flags::flags;
 use plume_datasets::mark_words::mark_words;
@@ -30,7 +30,9 @@ pub(super) fn tables() -> Result<Vec<(&'static str, Arc<dyn TableProvider>)>> {
         ("clocks", clock_table()?),
         ("mark_words", mark_word_table()?),
         ("pollution_equivalents", equivalent_table()?),
+        ("ph_equivalents", ph_equivalent_table()?),
         ("tax_rates", tax_rate_table()?),
+        ("tax_exemptions", tax_exemption_table()?),
     ])
 }
 
@@ -118,6 +120,33 @@ fn equivalent_table() -> Result<Arc<dyn TableProvider>> {
         ("equivalent_kg", Arc::new(rows.iter().map(|e| Some(e.equivalent_kg)).collect::<Float64Array>())),
         ("by_default", Arc::new(rows.iter().map(|e| Some(e.by_default)).collect::<BooleanArray>())),
         ("taxed_once", text(rows, |e| e.taxed_once.as_ref())),
+        ("valid_from", dates(rows, |e| Some(e.valid_from))),
+        ("valid_to", dates(rows, |e| e.valid_to)),
+        ("clause", text(rows, |e| Some(format!("{} [{}]", e.clause, e.mark)))),
+        ("mark", text(rows, |e| Some(&e.mark))),
+    ])
+}
+
+fn ph_equivalent_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = ph_equivalents();
+    table(vec![
+        ("ph_from", Arc::new(rows.iter().map(|e| Some(e.ph_from)).collect::<Float64Array>())),
+        ("ph_to", Arc::new(rows.iter().map(|e| Some(e.ph_to)).collect::<Float64Array>())),
+        ("holds", text(rows, |e| Some(&e.holds))),
+        ("water_t", Arc::new(rows.iter().map(|e| Some(e.water_t)).collect::<Float64Array>())),
+        ("valid_from", dates(rows, |e| Some(e.valid_from))),
+        ("valid_to", dates(rows, |e| e.valid_to)),
+        ("clause", text(rows, |e| Some(format!("{} [{}]", e.clause, e.mark)))),
+        ("mark", text(rows, |e| Some(&e.mark))),
+    ])
+}
+
+fn tax_exemption_table() -> Result<Arc<dyn TableProvider>> {
+    let rows = tax_exemptions();
+    table(vec![
+        ("industry", text(rows, |e| Some(&e.industry))),
+        ("name_en", text(rows, |e| Some(&e.name_en))),
+        ("name_zh", text(rows, |e| Some(&e.name_zh))),
         ("valid_from", dates(rows, |e| Some(e.valid_from))),
         ("valid_to", dates(rows, |e| e.valid_to)),
         ("clause", text(rows, |e| Some(format!("{} [{}]", e.clause, e.mark)))),

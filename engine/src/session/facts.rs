@@ -17,7 +17,7 @@ use plume_datasets::schema::Table;
 use plume_udfs::emission::control::{Check, CheckKind, MonitorSetting, control};
 use plume_udfs::emission::gas_state::GasState;
 use plume_udfs::emission::substitution::DaySamples;
-use plume_udfs::frame::facts::{MonitorFacts, OutletFacts, Registry, Span, hours_within, span};
+use plume_udfs::frame::facts::{Duct, MonitorFacts, OutletFacts, Registry, Span, hours_within, span};
 use plume_udfs::time::day_of;
 use plume_udfs::validity::Rulebook;
 
@@ -145,6 +145,11 @@ impl Rows<'_> {
         if let Some(ambient_kpa) = self.float("ambient_kpa", row) {
             facts.ambient_kpa.push((in_force.clone(), ambient_kpa));
         }
+        if let Some(area_m2) = self.float("duct_area", row).filter(|area| *area > 0.0) {
+            // Without a coefficient the meter's velocity is the section's.
+            let kv = self.float("kv", row).unwrap_or(1.0);
+            facts.ducts.push((in_force.clone(), Duct { area_m2, kv }));
+        }
         facts.registered.push(in_force);
     }
 
@@ -156,6 +161,7 @@ impl Rows<'_> {
             minute_interval_s: self.float("minute_interval_s", row),
             setting: self.setting(row),
             state: self.text("state", row).map(GasState::parse).unwrap_or_default(),
+            detection_limit: self.float("detection_limit", row),
         });
     }
 

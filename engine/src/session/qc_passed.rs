@@ -44,7 +44,7 @@ impl QcPassed {
 }
 
 static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-    let description = "Whether a quality-control check passed: as told, else by the limits in force; NULL where neither tells; full_scale is the width of the range (质控合格判定). HJ 75-2017 11.2, HJ 355-2019 table 1 [recall]";
+    let description = "Whether a quality-control check passed: as told, else by the limits in force; NULL where neither tells; full_scale is the width of the range (质控合格判定). HJ 75-2017 11.2 and accuracy of comparisons, HJ 355-2019 table 1 [recall]";
     let syntax = "qc_passed(factor, kind, expected, measured, unit, full_scale, passed, at)";
     Documentation::builder(DOC_SECTION_OTHER, description, syntax).build()
 });

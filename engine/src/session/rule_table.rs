@@ -102,7 +102,7 @@ fn lines<'a>(set: &'a RuleSet, unchanged: &'a RuleSet, lapsed: bool) -> impl Ite
         RuleRow {
             set,
             lapsed,
-            key: format!("comparison_limit.{}.from_{}", limit.factor, limit.from),
+            key: limit.key(),
             default: value.clone(),
             value,
             unit: if limit.absolute.is_some() { "factor" } else { "1" },

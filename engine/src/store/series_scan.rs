@@ -56,18 +56,12 @@ pub struct SeriesFilter {
 impl SeriesFilter {
     /// Whether each series of a file is read.
     fn wanted(&mut self, request: &ScanRequest<'_>, index: &SeriesIndex) -> Result<Vec<bool>> {
-        let stopped =
-            |mn: &str| self.registry.outlet(mn).is_some_and(|facts| !facts.production_stops.is_empty());
-        let in_other_states =
-            |mn: &str| self.registry.outlet(mn).is_some_and(|facts| facts.sends_other_states());
         let is_condition = request.table.name == SeriesTable::Conditions.name();
         let is_used = |series: &SeriesRows| match self.usage.of(&series.factor) {
             // What is asked of factors says nothing of working conditions.
             _ if is_condition => true,
-            Usage::Asked | Usage::Supporting => true,
-            Usage::SupportingStops => stopped(&series.mn),
-            Usage::SupportingStates => in_other_states(&series.mn),
             Usage::Unused => false,
+            usage => usage.is_read_of(self.registry.outlet(&series.mn)),
         };
         let mut wanted: Vec<bool> = index.series().iter().map(is_used).collect();
         let Some(filter) = &request.key_filter else { return Ok(wanted) };

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 
 /// A rule that looks at all rows of a group at once.
-pub(super) trait SampleRule<const N: usize>: Debug + Clone + Send + Sync + 'static {
+pub(crate) trait SampleRule<const N: usize>: Debug + Clone + Send + Sync + 'static {
     /// The type of the answer.
     const OUTPUT: DataType;
 
@@ -45,39 +45,39 @@ pub(super) trait SampleRule<const N: usize>: Debug + Clone + Send + Sync + 'stat
 }
 
 /// A float as a word; NaN where NULL. Both zeros are one, and so are all NaN.
-pub(super) fn float_word(column: &ArrayRef, row: usize) -> u64 {
+pub(crate) fn float_word(column: &ArrayRef, row: usize) -> u64 {
     let column = column.as_primitive::<Float64Type>();
     let value = if column.is_valid(row) { column.value(row) } else { f64::NAN };
     if value.is_nan() { f64::NAN.to_bits() } else { (value + 0.0).to_bits() }
 }
 
 /// The float of a word.
-pub(super) fn float_of_word(word: u64) -> f64 {
+pub(crate) fn float_of_word(word: u64) -> f64 {
     f64::from_bits(word)
 }
 
 /// The floats of a row where all are there.
-pub(super) fn floats_at<const N: usize>(arguments: &[ArrayRef], row: usize) -> Option<[u64; N]> {
+pub(crate) fn floats_at<const N: usize>(arguments: &[ArrayRef], row: usize) -> Option<[u64; N]> {
     let columns: &[ArrayRef; N] = arguments.try_into().ok()?;
     let words = columns.each_ref().map(|column| float_word(column, row));
     words.iter().all(|word| !float_of_word(*word).is_nan()).then_some(words)
 }
 
 /// The floats of rows, by column.
-pub(super) fn columns_of<const N: usize>(sample: &[[u64; N]]) -> [Vec<f64>; N] {
+pub(crate) fn columns_of<const N: usize>(sample: &[[u64; N]]) -> [Vec<f64>; N] {
     std::array::from_fn(|column| sample.iter().map(|row| float_of_word(row[column])).collect())
 }
 
 /// The SQL aggregate of a [`SampleRule`].
-pub(super) struct SampleFunction<R, const N: usize> {
-    pub(super) name: &'static str,
-    pub(super) signature: Signature,
-    pub(super) documentation: Documentation,
-    pub(super) rule: R,
+pub(crate) struct SampleFunction<R, const N: usize> {
+    pub(crate) name: &'static str,
+    pub(crate) signature: Signature,
+    pub(crate) documentation: Documentation,
+    pub(crate) rule: R,
 }
 
 impl<R: SampleRule<N>, const N: usize> SampleFunction<R, N> {
-    pub(super) fn udaf(self) -> AggregateUDF {
+    pub(crate) fn udaf(self) -> AggregateUDF {
         AggregateUDF::from(self)
     }
 }
@@ -268,7 +268,7 @@ impl<R: SampleRule<N>, const N: usize> GroupsAccumulator for GroupedAccumulator<
 
 /// Checks shared by the tests of the aggregates.
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     use super::*;
     use arrow::array::{Float64Array, UInt32Array};
     use arrow::compute::take_arrays;

@@ -5,6 +5,12 @@
 //! | `zero`, `span`, `velocity_zero` of gas | drift in % of full scale (HJ 75-2017 11.2 `recall`) |
 //! | `standard_check` of water | error in % of the standard (HJ 355-2019 table 1 `recall`) |
 //! | `comparison` of water | bands by the sample's value (HJ 355-2019 table 1 `recall`) |
+//! | `comparison`, `verification` of gas | bands by the reference method's value (HJ 75-2017 `recall`) |
+//!
+//! A row of `qc_results` holds one pair, so where the standard asks for a relative accuracy, which
+//! adds a confidence coefficient over nine pairs or more, the difference over the reference is
+//! judged (`default`); [`relative_accuracy`](super::relative_accuracy) judges the pairs themselves.
+//! Comparisons of gas are judged, but only drifts put its monitors out of control (HJ 75-2017 11.2).
 //!
 //! **Out of control**: from the last passed check of a kind before a failure to its
 //! next passed one. **Overdue**: from the end of the interval after the last passed
@@ -16,7 +22,7 @@
 
 use std::ops::Range;
 
-use plume_datasets::factors::{Medium, kg_per_unit};
+use plume_datasets::factors::{Medium, factor as listed_factor, kg_per_unit};
 
 use super::rules::EmissionRules;
 use crate::time::HOUR_US;
@@ -32,12 +38,12 @@ pub enum CheckKind {
     VelocityZero,
     /// A standard solution.
     StandardCheck,
-    /// A real sample.
+    /// A real sample, or a reference method.
     Comparison,
 }
 
 impl CheckKind {
-    /// The kind of a row of `qc_results`; `None` for kinds that don't put a monitor out of control.
+    /// The kind of a row of `qc_results`; `None` for kinds that no limit judges.
     pub fn parse(name: &str, medium: Medium) -> Option<Self> {
         match (medium, name) {
             (Medium::Air, "zero") => Some(Self::Zero),
@@ -45,8 +51,14 @@ impl CheckKind {
             (Medium::Air, "velocity_zero") => Some(Self::VelocityZero),
             (Medium::Water, "standard_check") => Some(Self::StandardCheck),
             (Medium::Water, "comparison") => Some(Self::Comparison),
+            (Medium::Air, "comparison" | "verification") => Some(Self::Comparison),
             _ => None,
         }
+    }
+
+    /// Whether a failed check of the kind puts a monitor out of control.
+    fn controls(self, medium: Option<Medium>) -> bool {
+        self != Self::Comparison || medium == Some(Medium::Water)
     }
 }
 
@@ -125,10 +137,20 @@ pub fn verdict(check: &Check, factor: &str, setting: MonitorSetting, rules: &Emi
         }
         CheckKind::Comparison => {
             let expected = check.expected?;
+            if Medium::of(factor) == Some(Medium::Air) && !is_in_unit(check, factor) {
+                return None;
+            }
             let limit = rules.comparison_limit(factor, expected)?;
             Some(is_within(measured - expected, limit))
         }
     }
+}
+
+/// Whether a check is in the unit of its factor, in which limits are: gas comes in ppm, too.
+fn is_in_unit(check: &Check, factor: &str) -> bool {
+    let plain = |unit: &str| unit.replace('³', "3").to_lowercase();
+    let Some(unit) = check.unit.as_deref() else { return true };
+    listed_factor(factor).is_some_and(|factor| plain(&factor.unit) == plain(unit))
 }
 
 /// Whether an error is no greater than its limit. Figures have few decimals, and a
@@ -146,11 +168,12 @@ pub fn control<'a>(
     rules: impl Fn(i64) -> &'a EmissionRules,
 ) -> Control {
     let Some(first) = checks.first() else { return Control::default() };
+    let medium = Medium::of(factor);
     let judged: Vec<(CheckKind, i64, bool)> = checks
         .iter()
         .filter_map(|check| {
-            let passed = verdict(check, factor, setting(check.ts), rules(check.ts))?;
-            Some((check.kind?, check.ts, passed))
+            let kind = check.kind.filter(|kind| kind.controls(medium))?;
+            Some((kind, check.ts, verdict(check, factor, setting(check.ts), rules(check.ts))?))
         })
         .collect();
     let mut kinds: Vec<CheckKind> = judged.iter().map(|(kind, ..)| *kind).collect();
@@ -160,7 +183,7 @@ pub fn control<'a>(
     for kind in kinds {
         failures(judged.iter().filter(|(k, ..)| *k == kind).map(|(_, ts, ok)| (*ts, *ok)), &mut periods);
     }
-    if Medium::of(factor) == Some(Medium::Air) && kg_per_unit(factor).is_some() {
+    if medium == Some(Medium::Air) && kg_per_unit(factor).is_some() {
         for kind in [CheckKind::Zero, CheckKind::Span] {
             let passes = judged.iter().filter(|(k, _, ok)| *k == kind && *ok).map(|(_, ts, _)| *ts);
             let interval_us =
@@ -368,6 +391,70 @@ mod tests {
         assert_eq!(told("w21003", Comparison, 1.0, 1.3, "mg/L"), Some(true));
         assert_eq!(told("w21011", Comparison, 1.0, 1.2, "mg/L"), Some(false));
         assert_eq!(told("w01012", Comparison, 1.0, 9.0, "mg/L"), None);
+    }
+
+    #[test]
+    fn comparisons_of_gas_are_judged_by_the_band_of_the_reference() {
+        let book = Rulebook::by_date().unwrap();
+        let told = |factor: &str, expected: f64, measured: f64, unit: Option<&str>| {
+            let check = Check {
+                ts: 0,
+                kind: CheckKind::parse("verification", Medium::Air),
+                expected: Some(expected),
+                measured: Some(measured),
+                unit: unit.map(str::to_owned),
+                passed: None,
+            };
+            verdict(&check, factor, MonitorSetting::default(), book.emission_at(0))
+        };
+        for (factor, reference, greatest) in [
+            ("a21026", 56.0, 17.0),
+            ("a21026", 57.0, 17.1), // 30 %
+            ("a21026", 142.0, 42.6),
+            ("a21026", 143.0, 57.0),
+            ("a21026", 714.0, 57.0),
+            ("a21026", 715.0, 107.25), // 15 %
+            ("a21002", 40.0, 12.0),
+            ("a21002", 41.0, 12.3), // 30 %
+            ("a21002", 103.0, 41.0),
+            ("a21002", 520.0, 78.0), // 15 %
+            ("a34013", 10.0, 5.0),
+            ("a34013", 20.0, 6.0),
+            ("a34013", 50.0, 15.0),  // 30 %
+            ("a34013", 100.0, 25.0), // 25 %
+            ("a34013", 200.0, 40.0), // 20 %
+            ("a34013", 220.0, 33.0), // 15 %
+            ("a19001", 5.0, 1.0),
+            ("a19001", 8.0, 1.2),  // 15 %
+            ("a01011", 10.0, 1.2), // 12 %
+            ("a01011", 12.0, 1.2), // 10 %
+            ("a01012", 80.0, 3.0),
+            ("a01014", 5.0, 1.5),
+            ("a01014", 8.0, 2.0), // 25 %
+        ] {
+            assert_eq!(
+                told(factor, reference, reference + greatest, None),
+                Some(true),
+                "{factor} {reference}"
+            );
+            assert_eq!(
+                told(factor, reference, reference - greatest, None),
+                Some(true),
+                "{factor} {reference}"
+            );
+            let beyond = reference + greatest * 1.001;
+            assert_eq!(told(factor, reference, beyond, None), Some(false), "{factor} {reference}");
+        }
+        assert_eq!(told("a21026", 50.0, 90.0, Some("mg/m3")), Some(false));
+        assert_eq!(told("a21026", 50.0, 90.0, Some("ppm")), None);
+        assert_eq!(told("a00000", 50.0, 90.0, None), None);
+    }
+
+    #[test]
+    fn a_failed_comparison_puts_water_out_of_control_and_gas_not() {
+        let failed = [check(1, CheckKind::Comparison, Some(false))];
+        assert_eq!(judged(&failed, "w01018", MonitorSetting::default()), [(1, i64::MAX, 1, false)]);
+        assert_eq!(judged(&failed, "a19001", MonitorSetting::default()), []);
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //!
 //! A volume of working gas is 273/(273+t) · (Ba+Ps)/101.325 · (1−Xsw) of its own at dry
 //! standard, a concentration the inverse (HJ 212-2017 eq 18–34 `standard`); wet
-//! standard gas lacks only the humidity.
+//! standard gas lacks only the humidity. A share of the volume, as of oxygen, grows as the
+//! water goes, by 1/(1−Xsw), whatever temperature and pressure.
 //!
-//! Worked example: 864 000 m³ at 50 °C, −0.2 kPa and 12 % are 641 355 m³.
+//! Worked example: 864 000 m³ at 50 °C, −0.2 kPa and 12 % are 641 355 m³; 6.6 % of oxygen in them
+//! are 6.6 / 0.88 = 7.5 % of the dry gas.
 
 use super::{dry_share, standard_state};
 
@@ -55,6 +57,14 @@ impl Gas {
             GasState::Working => Some(at_standard()? * dry_share(self.humidity_pct)?),
         }
     }
+
+    /// The share of this gas, sent in a state, that isn't water; `None` where that isn't known.
+    pub fn dry_part(&self, state: GasState) -> Option<f64> {
+        match state {
+            GasState::DryStandard => Some(1.0),
+            GasState::WetStandard | GasState::Working => dry_share(self.humidity_pct),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -69,12 +79,18 @@ mod tests {
         assert!((volume * 864_000.0 - 641_355.0).abs() < 0.5);
         assert_eq!(GAS.dry_standard_volume(GasState::parse("wet_standard")), Some(0.88));
         assert_eq!(GAS.dry_standard_volume(GasState::parse("dry_standard")), Some(1.0));
+        for (state, oxygen) in
+            [(GasState::Working, 7.5), (GasState::WetStandard, 7.5), (GasState::DryStandard, 6.6)]
+        {
+            assert!((6.6 / GAS.dry_part(state).unwrap() - oxygen).abs() < 1e-12);
+        }
     }
 
     #[test]
     fn what_is_not_known_converts_nothing() {
         let dry = Gas { humidity_pct: f64::NAN, ..GAS };
         assert_eq!(dry.dry_standard_volume(GasState::Working), None);
+        assert_eq!(dry.dry_part(GasState::Working), None);
         let cold = Gas { t_c: f64::NAN, ..GAS };
         assert_eq!(cold.dry_standard_volume(GasState::Working), None);
         assert_eq!(cold.dry_standard_volume(GasState::WetStandard), Some(0.88));

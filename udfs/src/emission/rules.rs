@@ -41,6 +41,10 @@ pub struct EmissionRules {
     pub standard_check_pct: f64,
     /// Hours between calibrations.
     pub calibration: CalibrationIntervals,
+    /// Pairs that a relative accuracy takes.
+    pub relative_accuracy_pairs: usize,
+    /// Confidence of the coefficient that a relative accuracy adds.
+    pub relative_accuracy_confidence: f64,
     comparison_limits: Vec<ComparisonLimit>,
 }
 
@@ -132,6 +136,8 @@ impl EmissionRules {
                 direct: set.number("calibration_direct_h")?,
                 extractive: set.number("calibration_extractive_h")?,
             },
+            relative_accuracy_pairs: count("relative_accuracy_pairs")?,
+            relative_accuracy_confidence: set.number("relative_accuracy_confidence")?,
             comparison_limits,
         })
     }
@@ -141,6 +147,6 @@ impl EmissionRules {
     pub fn comparison_limit(&self, factor: &str, value: f64) -> Option<f64> {
         let mut bands = self.comparison_limits.iter().filter(|limit| limit.factor == factor);
         let first = bands.clone().next()?;
-        Some(bands.rfind(|limit| limit.from <= value).unwrap_or(first).of(value))
+        Some(bands.rfind(|limit| limit.is_reached_by(value)).unwrap_or(first).of(value))
     }
 }

@@ -3,7 +3,8 @@
 //! A filter on `factor` alone is asked of every series before it is settled.
 //! Series that no row is asked of are read only where others rest on them: the
 //! flow of a medium; oxygen, where values are converted or production stopped; the temperature,
-//! pressure and humidity of gas that isn't sent as dry standard. The filter is asked again of the
+//! pressure and humidity of gas that isn't sent as dry standard, and they and the velocity where the
+//! flow of gas is told by it. The filter is asked again of the
 //! rule's rows, so this saves work and decides nothing.
 
 use std::sync::Arc;
@@ -18,7 +19,9 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
-use plume_datasets::factors::{GAS_HUMIDITY, GAS_PRESSURE, GAS_TEMPERATURE, Medium, OXYGEN};
+use plume_datasets::factors::{GAS_HUMIDITY, GAS_PRESSURE, GAS_TEMPERATURE, GAS_VELOCITY, Medium, OXYGEN};
+
+use super::facts::OutletFacts;
 
 /// What a query asks of a rule.
 #[derive(Debug, Clone)]
@@ -89,6 +92,7 @@ impl Asked {
             OXYGEN if self.converted() => Usage::Supporting,
             OXYGEN => Usage::SupportingStops,
             GAS_TEMPERATURE | GAS_PRESSURE | GAS_HUMIDITY => Usage::SupportingStates,
+            GAS_VELOCITY => Usage::SupportingFlow,
             _ => Usage::Unused,
         }
     }
@@ -103,10 +107,28 @@ pub enum Usage {
     Supporting,
     /// Rows of others rest on it where production stopped.
     SupportingStops,
-    /// Rows of others rest on it where gas is sent in another state than dry standard.
+    /// Rows of others rest on it where gas is sent in another state than dry standard, or its flow is told by velocity.
     SupportingStates,
+    /// Rows of others rest on it where the flow of gas is told by velocity.
+    SupportingFlow,
     /// Not at all.
     Unused,
+}
+
+impl Usage {
+    /// Whether a factor so used is read of an outlet.
+    pub fn is_read_of(self, facts: Option<&OutletFacts>) -> bool {
+        let holds = |condition: fn(&OutletFacts) -> bool| facts.is_some_and(condition);
+        match self {
+            Self::Asked | Self::Supporting => true,
+            Self::SupportingStops => holds(|facts| !facts.production_stops.is_empty()),
+            Self::SupportingStates => {
+                holds(|facts| facts.sends_other_states() || facts.tells_flow_by_velocity())
+            }
+            Self::SupportingFlow => holds(OutletFacts::tells_flow_by_velocity),
+            Self::Unused => false,
+        }
+    }
 }
 
 /// Tells how factors are used, remembering what it told.
@@ -185,9 +207,9 @@ mod tests {
         let mut usage = FactorUsage::new(Arc::new(asked));
         let told = ["a21026", "a00000", "a19001", "a01012", "a01011", "w00000"];
         let told = told.map(|factor| usage.of(factor));
-        use Usage::{Asked, Supporting, SupportingStates, SupportingStops, Unused};
-        assert_eq!(told, [Asked, Supporting, SupportingStops, SupportingStates, Unused, Unused]);
-        assert_eq!(usage.of("a01011"), Unused); // remembered
+        use Usage::{Asked, Supporting, SupportingFlow, SupportingStates, SupportingStops, Unused};
+        assert_eq!(told, [Asked, Supporting, SupportingStops, SupportingStates, SupportingFlow, Unused]);
+        assert_eq!(usage.of("a01011"), SupportingFlow); // remembered
     }
 
     #[test]

@@ -249,8 +249,8 @@ impl Keys {
     }
 }
 
-/// The flag letters of a column of texts or of a dictionary of them, 0 where NULL.
-fn flag_letters(column: &ArrayRef) -> Option<Vec<u8>> {
+/// The first letters of a column of texts or of a dictionary of them, 0 where NULL.
+fn first_letters(column: &ArrayRef) -> Option<Vec<u8>> {
     let mut letters: Vec<u8> = match (column.as_string_view_opt(), column.as_dictionary_opt::<UInt8Type>()) {
         (Some(texts), _) => texts.views().iter().map(|view| letter_of_view(*view)).collect(),
         (None, Some(dictionary)) => {
@@ -289,6 +289,10 @@ struct Columns {
     value_max: Option<Float64Array>,
     received_at: Option<TimestampMicrosecondArray>,
     sample_time: Option<TimestampMicrosecondArray>,
+    signal: Option<Float64Array>,
+    reading: Option<Float64Array>,
+    logged: Option<Float64Array>,
+    phase: Option<Vec<u8>>,
 }
 
 impl Columns {
@@ -309,13 +313,17 @@ impl Columns {
             factor: keys(series).ok_or_else(|| missing(series))?,
             ts: ts.ok_or_else(|| missing("ts"))?.values().clone(),
             value: floats("value"),
-            flag: batch.column_by_name("flag").and_then(flag_letters),
+            flag: batch.column_by_name("flag").and_then(first_letters),
             total: floats("total"),
             converted: floats("converted"),
             value_min: floats("value_min"),
             value_max: floats("value_max"),
             received_at: times("received_at"),
             sample_time: times("sample_time"),
+            signal: floats("signal"),
+            reading: floats("reading"),
+            logged: floats("logged"),
+            phase: batch.column_by_name("phase").and_then(first_letters),
         })
     }
 
@@ -331,8 +339,14 @@ impl Columns {
         append_floats(self.value_max.as_ref(), rows.clone(), &mut out.value_max);
         append_times(self.received_at.as_ref(), rows.clone(), &mut out.received_at);
         append_times(self.sample_time.as_ref(), rows.clone(), &mut out.sample_time);
+        append_floats(self.signal.as_ref(), rows.clone(), &mut out.signal);
+        append_floats(self.reading.as_ref(), rows.clone(), &mut out.reading);
+        append_floats(self.logged.as_ref(), rows.clone(), &mut out.logged);
         if let Some(flag) = &self.flag {
             out.flag.extend_from_slice(&flag[rows.clone()]);
+        }
+        if let Some(phase) = &self.phase {
+            out.phase.extend_from_slice(&phase[rows.clone()]);
         }
         out.note_piece(self.factor.value(rows.start), start..start + rows.len());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use plume_datasets::condition_roles::ConditionRole;
-use plume_datasets::factors::Medium;
+use plume_datasets::factors::{GAS_VELOCITY, Medium};
 
 use crate::emission::STANDARD_KPA;
 use crate::emission::control::{Control, MonitorSetting};
@@ -44,6 +44,8 @@ pub struct OutletFacts {
     pub flow_states: Vec<(Span, GasState)>,
     /// Ambient pressure, kPa.
     pub ambient_kpa: Vec<(Span, f64)>,
+    /// The duct, where its section is known.
+    pub ducts: Vec<(Span, Duct)>,
     /// What is monitored.
     pub monitors: Vec<MonitorFacts>,
     /// Stops of production.
@@ -56,6 +58,15 @@ pub struct OutletFacts {
     pub controls: Vec<(String, Control)>,
     /// Manual samples by factor, each by day.
     pub samples: Vec<(String, Vec<DaySamples>)>,
+}
+
+/// The duct in which velocity is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Duct {
+    /// Its section, m².
+    pub area_m2: f64,
+    /// Velocity-field coefficient.
+    pub kv: f64,
 }
 
 /// What the registry knows of one monitor.
@@ -71,6 +82,8 @@ pub struct MonitorFacts {
     pub setting: MonitorSetting,
     /// The state in which its values are sent.
     pub state: GasState,
+    /// Its detection limit, in the factor's unit.
+    pub detection_limit: Option<f64>,
 }
 
 impl OutletFacts {
@@ -95,6 +108,24 @@ impl OutletFacts {
     pub fn ambient_kpa_at(&self, ts: i64) -> f64 {
         let known = self.ambient_kpa.iter().find(|(span, _)| span.contains(&ts));
         known.map_or(STANDARD_KPA, |(_, ambient_kpa)| *ambient_kpa)
+    }
+
+    /// Whether the outlet's flow of gas is told by its velocity: the section of the duct is known, and
+    /// of velocity and flow only the velocity is monitored.
+    pub fn tells_flow_by_velocity(&self) -> bool {
+        let monitors = |factor: &str| self.monitors.iter().any(|monitor| monitor.factor == factor);
+        !self.ducts.is_empty() && monitors(GAS_VELOCITY) && !monitors(Medium::Air.flow_factor())
+    }
+
+    /// The duct at a time, where its section is known.
+    pub fn duct_at(&self, ts: i64) -> Option<Duct> {
+        self.ducts.iter().find(|(span, _)| span.contains(&ts)).map(|(_, duct)| *duct)
+    }
+
+    /// The detection limit of a factor's monitor at a time.
+    pub fn detection_limit(&self, factor: &str, ts: i64) -> Option<f64> {
+        let in_force = |m: &&MonitorFacts| m.factor == factor && m.span.contains(&ts);
+        self.monitors.iter().find(in_force)?.detection_limit
     }
 
     /// Whether the outlet stands in the registry at a time.
@@ -230,6 +261,7 @@ mod tests {
                 minute_interval_s: None,
                 setting: MonitorSetting::default(),
                 state: GasState::DryStandard,
+                detection_limit: None,
             }],
             ..Default::default()
         };
@@ -246,6 +278,7 @@ mod tests {
             minute_interval_s: None,
             setting: MonitorSetting::default(),
             state: GasState::DryStandard,
+            detection_limit: None,
         };
         // The outlet from 0 to 10 and, by two rows that overlap, from 20 on; the monitor to 30 and from 40 on.
         let facts = OutletFacts {

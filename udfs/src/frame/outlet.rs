@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::extents::SeriesExtent;
 use crate::time::DAY_HOURS;
 use crate::validity::hours::Rows;
+use crate::validity::streams::StreamRows;
 
 /// The tables that a frame holds series of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,11 +20,14 @@ pub enum SeriesTable {
     Realtime,
     /// Working conditions, whose series are parameters.
     Conditions,
+    /// Raw signals, beside which an hour of the platform is set: they make nothing due.
+    RawSignals,
 }
 
 impl SeriesTable {
     /// Every table, in the order a frame holds them.
-    pub const ALL: [Self; 5] = [Self::Hourly, Self::Minute, Self::Daily, Self::Realtime, Self::Conditions];
+    pub const ALL: [Self; 6] =
+        [Self::Hourly, Self::Minute, Self::Daily, Self::Realtime, Self::Conditions, Self::RawSignals];
 
     /// The tables whose rows tell what is due, and settle hours and days.
     pub const SETTLED: [Self; 3] = [Self::Hourly, Self::Minute, Self::Daily];
@@ -36,6 +40,7 @@ impl SeriesTable {
             Self::Daily => "daily",
             Self::Realtime => "realtime",
             Self::Conditions => "conditions",
+            Self::RawSignals => "raw_signals",
         }
     }
 
@@ -47,7 +52,7 @@ impl SeriesTable {
     /// Hours that one row stands for, or lies in.
     pub fn hours_of_row(self) -> i64 {
         match self {
-            Self::Hourly | Self::Minute | Self::Realtime | Self::Conditions => 1,
+            Self::Hourly | Self::Minute | Self::Realtime | Self::Conditions | Self::RawSignals => 1,
             Self::Daily => DAY_HOURS,
         }
     }
@@ -78,6 +83,14 @@ pub struct TableRows {
     pub received_at: Vec<i64>,
     /// When the sample was taken, µs; [`NO_TIME`] where NULL.
     pub sample_time: Vec<i64>,
+    /// The analyser's raw signal, NaN where NULL.
+    pub signal: Vec<f64>,
+    /// The analyser's concentration, NaN where NULL.
+    pub reading: Vec<f64>,
+    /// The logger's concentration, NaN where NULL.
+    pub logged: Vec<f64>,
+    /// First letter of the phase of measuring, 0 where NULL.
+    pub phase: Vec<u8>,
 }
 
 /// Where the rows of one factor lie: pieces, one a file run.
@@ -102,6 +115,10 @@ impl TableRows {
         self.value_max.clear();
         self.received_at.clear();
         self.sample_time.clear();
+        self.signal.clear();
+        self.reading.clear();
+        self.logged.clear();
+        self.phase.clear();
     }
 
     /// The series present.
@@ -134,6 +151,16 @@ impl TableRows {
         }
     }
 
+    /// The raw signals of a piece.
+    pub fn streams(&self, piece: &Range<usize>) -> StreamRows<'_> {
+        StreamRows {
+            ts: &self.ts[piece.clone()],
+            reading: self.reading.get(piece.clone()).unwrap_or_default(),
+            logged: self.logged.get(piece.clone()).unwrap_or_default(),
+            phase: self.phase.get(piece.clone()).unwrap_or_default(),
+        }
+    }
+
     /// First and last time stamp of a series; pieces may come in any order.
     pub fn extent(&self, series: &Series) -> Option<(i64, i64)> {
         let ends = |piece: &Range<usize>| {
@@ -149,10 +176,11 @@ impl TableRows {
 
     /// Bytes held.
     pub fn memory_size(&self) -> usize {
-        let floats =
-            [&self.value, &self.total, &self.converted, &self.value_min, &self.value_max].map(Vec::capacity);
+        let measured = [&self.value, &self.total, &self.converted, &self.value_min, &self.value_max];
+        let signals = [&self.signal, &self.reading, &self.logged];
+        let floats = measured.into_iter().chain(signals).map(Vec::capacity).sum::<usize>();
         let times = [&self.ts, &self.received_at, &self.sample_time].map(Vec::capacity);
-        self.flag.capacity() + (times.iter().sum::<usize>() + floats.iter().sum::<usize>()) * 8
+        self.flag.capacity() + self.phase.capacity() + (times.iter().sum::<usize>() + floats) * 8
     }
 }
 

@@ -6,18 +6,20 @@
 
 use std::ops::Range;
 
-use plume_datasets::factors::{GAS_HUMIDITY, GAS_PRESSURE, GAS_TEMPERATURE, Medium, OXYGEN, kg_per_unit};
+use plume_datasets::factors::{GAS_VELOCITY, Medium, OXYGEN, kg_per_unit};
 
 use super::asked::{FactorUsage, Usage};
 use super::extents::hull;
 use super::facts::{OutletFacts, Registry, hours_within};
+use super::flow_by_velocity::{self, gas_of_hours, settle_flow};
 use super::outlet::{OutletFrame, SeriesTable, TableRows};
 use crate::emission::control::{TouchedHour, touched_hours};
-use crate::emission::gas_state::Gas;
 use crate::emission::o2_convert::o2_convert_with;
 use crate::time::{HOUR_US, day_of_hour, hour_of};
 use crate::validity::Rulebook;
+use crate::validity::below_detection::counted;
 use crate::validity::hours::{HourState, Hours, MinuteCoverage, contradicts_stop};
+use crate::validity::streams::compare_streams;
 
 /// One series with its settled hours.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct SettledSeries {
     pub medium: Medium,
     /// Whether rows of it are asked for; else others rest on it.
     pub asked: bool,
+    /// Whether it is a flow that nobody sent and the velocity tells.
+    pub by_velocity: bool,
     /// Its hours, on the outlet's grid.
     pub hours: Hours,
     /// The hours in which it is due or has rows, on the grid or not.
@@ -105,22 +109,26 @@ impl SettledOutlet {
             self.grid = 0..0;
             return;
         }
-        for Due { factor, medium, asked, hours: due, grid: reach } in due {
+        for Due { factor, medium, asked, by_velocity, hours: due, grid: reach } in due {
             let mut hours = self.spare.pop().unwrap_or_default();
             hours.reset(&self.grid, &due);
             for span in facts.into_iter().flat_map(|facts| facts.unregistered_between(&factor)) {
                 hours.leave_out(&hours_within(&span));
             }
             settle_series(&mut hours, frame, &factor, medium, facts, rules);
-            self.series.push(SettledSeries { factor, medium, asked, hours, reach, control: Vec::new() });
+            let control = Vec::new();
+            self.series.push(SettledSeries { factor, medium, asked, by_velocity, hours, reach, control });
         }
         self.flow_factor.clear();
         if let Some(facts) = facts {
+            // A stop may be contradicted by the flow; what then is stopped or out of control is no flow.
+            settle_flow(&mut self.series, facts, &self.grid);
             self.apply_stops(facts, rules);
             self.apply_control(facts, rules);
             if facts.sends_other_states() {
                 self.convert_gas(facts);
             }
+            settle_flow(&mut self.series, facts, &self.grid);
         }
         self.apply_flow();
     }
@@ -180,27 +188,20 @@ impl SettledOutlet {
     /// Takes valid values of gas that were sent in another state to dry standard
     /// (HJ 212-2017 D.2), by the temperature, pressure and humidity valid in the hour.
     fn convert_gas(&mut self, facts: &OutletFacts) {
-        let len = usize::try_from(self.grid.end - self.grid.start).unwrap_or_default();
-        let valid = |factor: &str, position: usize| {
-            self.of(factor).map_or(f64::NAN, |series| series.hours.value[position])
-        };
-        let gas: Vec<Gas> = (0..len)
-            .map(|position| Gas {
-                t_c: valid(GAS_TEMPERATURE, position),
-                gauge_kpa: valid(GAS_PRESSURE, position),
-                ambient_kpa: facts.ambient_kpa_at((self.grid.start + position as i64) * HOUR_US),
-                humidity_pct: valid(GAS_HUMIDITY, position),
-            })
-            .collect();
+        let gas = gas_of_hours(&self.series, facts, &self.grid);
+        let len = gas.len();
         let (first, mut flow_factor) = (self.grid.start, Vec::new());
         for series in self.series.iter_mut().filter(|series| series.medium == Medium::Air) {
-            let is_flow = series.factor == Medium::Air.flow_factor();
-            if !is_flow && kg_per_unit(&series.factor).is_none() {
+            let is_flow = series.factor == FLOW_OF_GAS;
+            let is_oxygen = series.factor == OXYGEN;
+            if !is_flow && !is_oxygen && kg_per_unit(&series.factor).is_none() {
                 continue;
             }
             let dry_volume = |position: usize| {
                 let state = facts.gas_state(&series.factor, (first + position as i64) * HOUR_US);
-                gas[position].dry_standard_volume(state).unwrap_or(f64::NAN)
+                let gas = &gas[position];
+                let volume = if is_oxygen { gas.dry_part(state) } else { gas.dry_standard_volume(state) };
+                volume.unwrap_or(f64::NAN)
             };
             let volumes: Vec<f64> = (0..len).map(dry_volume).collect();
             for (position, volume) in volumes.iter().enumerate() {
@@ -317,11 +318,15 @@ pub struct Converted {
     pub sent: Vec<bool>,
 }
 
+/// The flow that carries the pollutants of gas.
+const FLOW_OF_GAS: &str = Medium::Air.flow_factor();
+
 /// A factor of an outlet and its hours.
 struct Due {
     factor: String,
     medium: Medium,
     asked: bool,
+    by_velocity: bool,
     /// The hours in which it is due.
     hours: Range<i64>,
     /// These and all from its first to its last row.
@@ -340,26 +345,29 @@ fn due_hours(
     let monitors = facts.into_iter().flat_map(|facts| &facts.monitors);
     let mut factors: Vec<&str> = rows.map(|series| series.factor.as_str()).chain(unread).collect();
     factors.extend(monitors.map(|monitor| monitor.factor.as_str()));
+    let by_velocity = flow_by_velocity::applies(facts, &factors);
+    if by_velocity {
+        factors.push(FLOW_OF_GAS);
+    }
     factors.sort_unstable();
     factors.dedup();
     factors
         .into_iter()
         .filter_map(|factor| {
             let medium = Medium::of(factor)?;
-            let asked = match usage.of(factor) {
-                Usage::Unused => return None,
-                Usage::SupportingStops if facts.is_none_or(|facts| facts.production_stops.is_empty()) => {
-                    return None;
-                }
-                Usage::SupportingStates if !facts.is_some_and(OutletFacts::sends_other_states) => {
-                    return None;
-                }
-                usage => usage == Usage::Asked,
-            };
-            let received = received_hours(frame, factor);
-            let hours = due_of(factor, received.as_ref(), facts, horizon);
+            let usage = usage.of(factor);
+            if !usage.is_read_of(facts) {
+                return None;
+            }
+            // Nobody sent such a flow, so no row tells of it.
+            let by_velocity = by_velocity && factor == FLOW_OF_GAS;
+            let asked = usage == Usage::Asked && !by_velocity;
+            let sent = if by_velocity { GAS_VELOCITY } else { factor };
+            let received = received_hours(frame, sent);
+            let hours = due_of(sent, received.as_ref(), facts, horizon);
             let grid = hours.iter().chain(&received).cloned().reduce(|a, b| hull(&a, &b))?;
-            Some(Due { factor: factor.to_owned(), medium, asked, hours: hours.unwrap_or(0..0), grid })
+            let (factor, hours) = (factor.to_owned(), hours.unwrap_or(0..0));
+            Some(Due { factor, medium, asked, by_velocity, hours, grid })
         })
         .collect()
 }
@@ -413,4 +421,20 @@ fn settle_series(
     };
     let minutes = frame.table(SeriesTable::Minute);
     each_piece(minutes, &mut |piece| hours.settle_minutes(minutes.rows(piece), coverage));
+    let signals = frame.table(SeriesTable::RawSignals);
+    let share = |hour: i64| rules.at(day_of_hour(hour)).stream_share(medium);
+    each_piece(signals, &mut |piece| compare_streams(hours, signals.streams(piece), share));
+    if rules.replaces_below_detection(factor) {
+        count_below_detection(hours, factor, facts, rules);
+    }
+}
+
+/// Replaces valid values below detection by what they count as.
+fn count_below_detection(hours: &mut Hours, factor: &str, facts: Option<&OutletFacts>, rules: &Rulebook) {
+    for position in 0..hours.len() {
+        let hour = hours.first + position as i64;
+        let Some(figure) = rules.at(day_of_hour(hour)).below_detection(factor) else { continue };
+        let limit = facts.and_then(|facts| facts.detection_limit(factor, hour * HOUR_US));
+        hours.replace(position, |value| counted(value, figure, limit));
+    }
 }

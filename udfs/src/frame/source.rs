@@ -12,6 +12,8 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use plume_datasets::factors::Medium;
+
 use super::asked::Asked;
 use super::exec::{FrameExec, FrameInput};
 use super::extents::Extents;
@@ -261,8 +263,14 @@ impl TableProvider for FrameTable {
         let about_outlets: Vec<Expr> = filters.iter().filter(|f| is_about_outlets(f)).cloned().collect();
         let rulebook = Arc::new(self.source.rulebook(session)?);
         let hours = self.hours(filters, &rulebook);
+        let mut tables = self.rule.reads(&asked);
+        let compared =
+            Medium::ALL.into_iter().any(|medium| asked.medium(medium) && rulebook.compares_streams(medium));
+        if compared && tables.iter().all(|(table, _)| *table != SeriesTable::RawSignals) {
+            tables.push((SeriesTable::RawSignals, vec!["reading", "logged", "phase"]));
+        }
         let request = FrameRequest {
-            tables: self.rule.reads(&asked),
+            tables,
             hours: hours.clone(),
             filters: &about_outlets,
             asked: Arc::clone(&asked),

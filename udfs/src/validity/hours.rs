@@ -47,6 +47,8 @@ pub enum HourState {
     Overdue,
     /// Sent in another state than dry standard, and what it takes to convert it isn't valid.
     NoGasState,
+    /// Analyser, logger and platform differ.
+    StreamMismatch,
 }
 
 impl HourState {
@@ -75,6 +77,7 @@ impl HourState {
             Self::OutOfControl => Some("out_of_control"),
             Self::Overdue => Some("overdue"),
             Self::NoGasState => Some("no_gas_state"),
+            Self::StreamMismatch => Some("stream mismatch"),
         }
     }
 }
@@ -239,6 +242,19 @@ impl Hours {
         self.value[position] *= factor;
         if factor.is_nan() {
             *state = HourState::NoGasState;
+        }
+    }
+
+    /// The value of an hour; `None` unless it is valid.
+    pub fn valid_value(&self, hour: i64) -> Option<f64> {
+        let position = usize::try_from(hour - self.first).ok()?;
+        self.value.get(position).copied().filter(|value| !value.is_nan())
+    }
+
+    /// Replaces an hour's valid value.
+    pub fn replace(&mut self, position: usize, count: impl FnOnce(f64) -> f64) {
+        if let Some(value) = self.value.get_mut(position).filter(|value| !value.is_nan()) {
+            *value = count(*value);
         }
     }
 

@@ -17,6 +17,20 @@ pub enum DayBasis {
     Running,
 }
 
+/// Of which media an hour is not valid where analyser, logger and platform differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamMismatch {
+    /// Of none.
+    Ignored,
+    /// Of water.
+    Water,
+    /// Of air and water.
+    Both,
+}
+
+/// Beginning of the keys of the figures that values below detection count as; the factor follows.
+const BELOW_DETECTION: &str = "below_detection_";
+
 /// The numbers of a rule set that validity rests on, each named as its rule.
 #[derive(Debug, Clone)]
 pub struct ValidityRules {
@@ -56,6 +70,12 @@ pub struct ValidityRules {
     pub online_intervals: f64,
     /// Seconds from one real-time row to the next.
     pub realtime_interval_s: f64,
+    /// Of which media streams are compared.
+    pub stream_mismatch: StreamMismatch,
+    /// Share by which they may differ.
+    pub stream_difference_share: f64,
+    /// What values below detection count as, by factor; empty where they count as they are.
+    below_detection: Vec<(String, f64)>,
 }
 
 impl ValidityRules {
@@ -84,6 +104,16 @@ impl ValidityRules {
             fixed_value_decimals: set.number("fixed_value_decimals")? as i32,
             online_intervals: set.number("online_intervals")?,
             realtime_interval_s: set.number("realtime_interval_s")?,
+            stream_mismatch: match set.word("stream_mismatch")? {
+                "water" => StreamMismatch::Water,
+                "both" => StreamMismatch::Both,
+                _ => StreamMismatch::Ignored,
+            },
+            stream_difference_share: set.number("stream_difference_share")?,
+            below_detection: match set.word("below_detection")? {
+                "table" => figures_by_factor(set, BELOW_DETECTION)?,
+                _ => Vec::new(),
+            },
         })
     }
 
@@ -93,6 +123,21 @@ impl ValidityRules {
             Medium::Air => self.air_minute_s,
             Medium::Water => self.water_minute_s,
         }
+    }
+
+    /// The share by which the streams of a medium may differ; `None` where they are not compared.
+    pub fn stream_share(&self, medium: Medium) -> Option<f64> {
+        let compares = match self.stream_mismatch {
+            StreamMismatch::Ignored => false,
+            StreamMismatch::Water => medium == Medium::Water,
+            StreamMismatch::Both => true,
+        };
+        compares.then_some(self.stream_difference_share)
+    }
+
+    /// What a value of a factor below detection counts as; `None` where it counts as it is.
+    pub fn below_detection(&self, factor: &str) -> Option<f64> {
+        self.below_detection.iter().find(|(of, _)| of == factor).map(|(_, figure)| *figure)
     }
 
     /// Valid hours a day needs. `due` are the day's results due: neither
@@ -116,6 +161,12 @@ impl ValidityRules {
             (Medium::Water, _) => share_of(running, self.water_month_share),
         }
     }
+}
+
+/// The numbers of rules whose keys begin alike, by the factor they end with.
+fn figures_by_factor(set: &RuleSet, beginning: &str) -> Result<Vec<(String, f64)>, RuleError> {
+    let of_factor = |key: &String| Some((key.strip_prefix(beginning)?.to_owned(), set.number(key)));
+    set.rules.keys().filter_map(of_factor).map(|(factor, number)| Ok((factor, number?))).collect()
 }
 
 /// A share of a count, rounded up; the product is exact to far below a unit, so
@@ -185,6 +236,16 @@ impl Rulebook {
     /// What validity rests on, on a day.
     pub fn at(&self, day: i64) -> &ValidityRules {
         &self.edition(day).validity
+    }
+
+    /// Whether any edition compares the streams of a medium.
+    pub fn compares_streams(&self, medium: Medium) -> bool {
+        self.editions.iter().any(|edition| edition.validity.stream_share(medium).is_some())
+    }
+
+    /// Whether any edition gives a figure to values of a factor below detection.
+    pub fn replaces_below_detection(&self, factor: &str) -> bool {
+        self.editions.iter().any(|edition| edition.validity.below_detection(factor).is_some())
     }
 
     /// What substitution and the control of monitors rest on, on a day.
@@ -260,6 +321,18 @@ mod tests {
         assert_eq!(rules.required_hours(Medium::Water, 24), 18);
         assert_eq!(rules.required_hours(Medium::Water, 0), 0);
         assert_eq!(rules.required_days(Medium::Water, 0, 0), 24); // 23.25 of 31
+    }
+
+    #[test]
+    fn streams_and_figures_below_detection_are_options() {
+        let plain = rules("");
+        assert_eq!(Medium::ALL.map(|medium| plain.stream_share(medium)), [None, None]);
+        assert_eq!(plain.below_detection("w01018"), None);
+        let water = rules(",stream_mismatch=water,below_detection=table");
+        assert_eq!(Medium::ALL.map(|medium| water.stream_share(medium)), [None, Some(0.01)]);
+        assert_eq!(water.below_detection("w01018"), Some(2.0));
+        assert_eq!(water.below_detection("w01012"), None);
+        assert_eq!(rules(",stream_mismatch=both").stream_share(Medium::Air), Some(0.01));
     }
 
     #[test]

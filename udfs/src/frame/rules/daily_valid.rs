@@ -18,6 +18,7 @@ use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::{Converted, Scope, SettledOutlet, SettledSeries};
 use crate::time::day_of;
+use crate::validity::below_detection::counted;
 use crate::validity::days::{Day, DayMean, DayRule, days};
 
 fn columns() -> [ViewColumn; 14] {
@@ -116,11 +117,12 @@ impl SeriesDays {
         }
         self.reported.clear();
         self.reported.resize(self.days.len(), false);
-        self.take_reported(frame, factor, mean);
+        self.take_reported(frame, factor, mean, context);
     }
 
     /// Takes the reported day where no hour came.
-    fn take_reported(&mut self, frame: &OutletFrame, factor: &str, mean: DayMean) {
+    fn take_reported(&mut self, frame: &OutletFrame, factor: &str, mean: DayMean, context: &RuleContext) {
+        let facts = context.registry.outlet(&frame.mn);
         let rows = frame.table(SeriesTable::Daily);
         let Some(series) = rows.of(factor) else { return };
         for row in series.pieces.iter().flat_map(Clone::clone) {
@@ -135,6 +137,13 @@ impl SeriesDays {
             if rows.flag[row] != NORMAL || value.is_nan() {
                 continue;
             }
+            let value = match context.rulebook.at(reported).below_detection(factor) {
+                Some(figure) => {
+                    let limit = facts.and_then(|facts| facts.detection_limit(factor, rows.ts[row]));
+                    counted(value, figure, limit)
+                }
+                None => value,
+            };
             let sent = |column: &[f64]| column.get(row).copied().filter(|value| !value.is_nan());
             let (value_min, value_max) = (sent(&rows.value_min), sent(&rows.value_max));
             *day = Day {

@@ -53,6 +53,7 @@ impl FrameRule for PatternFindings {
             (SeriesTable::Minute, measured),
             (SeriesTable::Daily, vec!["value", "flag"]),
             (SeriesTable::Conditions, vec!["value", "flag"]),
+            (SeriesTable::RawSignals, vec!["signal", "reading", "logged", "phase"]),
         ]
     }
 

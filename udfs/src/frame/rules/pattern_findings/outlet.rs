@@ -8,7 +8,9 @@ use plume_datasets::flags::NORMAL;
 use crate::frame::facts::{OutletFacts, Registry, hours_within};
 use crate::frame::outlet::{NO_TIME, OutletFrame, Series, SeriesTable, TableRows};
 use crate::frame::pattern_facts::PatternFacts;
-use crate::patterns::outlet::{ConditionSeries, FactorSeries, Grid, MonitorFigures, Outlet, Points};
+use crate::patterns::outlet::{
+    ConditionSeries, FactorSeries, Grid, MonitorFigures, Outlet, Phase, Points, RawSignal,
+};
 use crate::patterns::rules::PatternRules;
 use crate::time::{HOUR_US, day_of, hour_of};
 
@@ -179,7 +181,7 @@ impl Builder<'_> {
             means,
             sent_hours,
             sent_days,
-            signals: Vec::new(),
+            signals: self.signals(factor),
         }
     }
 
@@ -208,6 +210,30 @@ impl Builder<'_> {
         let mut days: Vec<(i64, f64)> = series.pieces.iter().cloned().flatten().filter_map(day).collect();
         days.sort_by_key(|(day, _)| *day);
         days
+    }
+
+    fn signals(&self, factor: &str) -> Vec<RawSignal> {
+        let rows = self.frame.table(SeriesTable::RawSignals);
+        let Some(series) = rows.of(factor) else { return Vec::new() };
+        let number = |column: &[f64], row: usize| column.get(row).copied().unwrap_or(f64::NAN);
+        let signal = |row: usize| {
+            let phase = match rows.phase.get(row) {
+                Some(b'z') => Phase::Zero,
+                Some(b's') => Phase::Span,
+                _ => Phase::Measure,
+            };
+            Some(RawSignal {
+                ts: *rows.ts.get(row)?,
+                signal: number(&rows.signal, row),
+                reading: number(&rows.reading, row),
+                logged: number(&rows.logged, row),
+                phase,
+            })
+        };
+        let mut signals: Vec<RawSignal> =
+            series.pieces.iter().cloned().flatten().filter_map(signal).collect();
+        signals.sort_by_key(|signal| signal.ts);
+        signals
     }
 
     fn conditions(&self, registry: &Registry) -> Vec<ConditionSeries> {
