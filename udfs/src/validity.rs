@@ -11,9 +11,11 @@
 //! [`hours`] settles each hour, [`days`] and [`months`] sum up.
 
 pub mod days;
+pub mod effective_transmission;
 pub mod hours;
 mod mean_function;
 pub mod months;
+pub mod reporting;
 mod rules;
 pub mod runs;
 pub mod transmission;

@@ -10,6 +10,7 @@ use crate::emission::STANDARD_KPA;
 use crate::emission::control::{Control, MonitorSetting};
 use crate::emission::gas_state::GasState;
 use crate::emission::substitution::DaySamples;
+use crate::exceedance::limits::Limits;
 use crate::time::{HOUR_US, hour_of};
 
 /// Half-open span of time stamps; an open end is the end of time.
@@ -71,6 +72,8 @@ pub struct MonitorFacts {
     pub setting: MonitorSetting,
     /// The state in which its values are sent.
     pub state: GasState,
+    /// Its limits.
+    pub limits: Limits,
 }
 
 impl OutletFacts {
@@ -230,6 +233,7 @@ mod tests {
                 minute_interval_s: None,
                 setting: MonitorSetting::default(),
                 state: GasState::DryStandard,
+                limits: Limits::default(),
             }],
             ..Default::default()
         };
@@ -246,6 +250,7 @@ mod tests {
             minute_interval_s: None,
             setting: MonitorSetting::default(),
             state: GasState::DryStandard,
+            limits: Limits::default(),
         };
         // The outlet from 0 to 10 and, by two rows that overlap, from 20 on; the monitor to 30 and from 40 on.
         let facts = OutletFacts {
