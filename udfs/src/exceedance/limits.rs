@@ -151,7 +151,13 @@ pub struct Excess {
 
 /// Judges a valid hour or day of a series by the limits in force. Of a day of pH the greatest
 /// hour goes first. What can't be rounded, for there is none or for odd decimals, is within.
-pub fn judge(limits: &Limits, grain: Grain, measured: &Measured, is_gas: bool, has_reference: bool) -> Verdict {
+pub fn judge(
+    limits: &Limits,
+    grain: Grain,
+    measured: &Measured,
+    is_gas: bool,
+    has_reference: bool,
+) -> Verdict {
     let basis = limits.basis(is_gas, has_reference, measured.converted);
     let (greatest, least) = measured.compared(basis, has_reference);
     let rounded = |value: f64| match limits.decimals {

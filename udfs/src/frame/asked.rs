@@ -48,7 +48,13 @@ impl Asked {
 
     /// Asks for the columns of `output`, of every factor.
     pub fn all(output: SchemaRef) -> Self {
-        Self { output, filter: None, media: Medium::ALL.to_vec(), is_about: |_| true, compares_converted: false }
+        Self {
+            output,
+            filter: None,
+            media: Medium::ALL.to_vec(),
+            is_about: |_| true,
+            compares_converted: false,
+        }
     }
 
     /// Asks for rows of such factors only.

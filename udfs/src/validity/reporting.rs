@@ -72,11 +72,17 @@ pub fn problems(hours: &Hours, came: &[bool], excused: &[bool], counted: &Range<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use HourState::{FacilityStopped, Flagged, Missing, NoFlow, NoValue, NotDue, Stopped, TooFewMinutes, Valid};
+    use HourState::{
+        FacilityStopped, Flagged, Missing, NoFlow, NoValue, NotDue, Stopped, TooFewMinutes, Valid,
+    };
 
     fn told(state: &[HourState], came: &[u8], counted: Range<i64>) -> Problems {
-        let hours =
-            Hours { first: 10, state: state.to_vec(), value: vec![f64::NAN; state.len()], valid_minutes: vec![] };
+        let hours = Hours {
+            first: 10,
+            state: state.to_vec(),
+            value: vec![f64::NAN; state.len()],
+            valid_minutes: vec![],
+        };
         let came: Vec<bool> = came.iter().map(|came| *came == 1).collect();
         problems(&hours, &came, &vec![false; state.len()], &counted)
     }

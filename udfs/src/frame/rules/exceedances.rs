@@ -18,12 +18,12 @@ use super::columns::{Finish, TIMESTAMP, ViewColumn, push_float, schema, text, te
 use super::daily_valid::day_columns_with_extremes;
 use super::hourly_valid::hour_columns;
 use super::{FrameRule, FrameRun, Reading, RuleContext};
-use judged::{Beyond, Judged, SeriesLimits};
 use crate::exceedance::limits::Grain;
 use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::{Scope, SettledOutlet};
 use crate::time::{DAY_HOURS, HOUR_US};
+use judged::{Beyond, Judged, SeriesLimits};
 
 fn columns() -> [ViewColumn; 12] {
     [

@@ -145,7 +145,9 @@ impl Judged {
             let Some(&run_start) = self.ts.get(run.first) else { continue };
             let of_run = self.ts.iter().zip(&self.verdicts).take(run.last + 1).skip(run.first);
             rows.extend(of_run.filter(|(ts, _)| **ts >= from).filter_map(|(&ts, verdict)| {
-                let (Verdict::Beyond(excess), Some(limits_at)) = (verdict, limits.at(ts)) else { return None };
+                let (Verdict::Beyond(excess), Some(limits_at)) = (verdict, limits.at(ts)) else {
+                    return None;
+                };
                 Some(Beyond {
                     factor: limits.factor,
                     ts,
