@@ -132,7 +132,7 @@ rated AS (
     SELECT
         mn,
         day,
-        coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate,
+        effective_transmission(received, expected, valid, due_valid) AS rate,
         CASE WHEN expected > 0 THEN CAST(received AS DOUBLE) / expected END AS transmission
     FROM (SELECT *, CASE rule_word('validity_base', CAST(day AS TIMESTAMP)) WHEN 'due' THEN expected ELSE received END AS due_valid FROM windows)
 ),

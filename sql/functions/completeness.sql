@@ -15,19 +15,14 @@
 -- valid         [1]  results of them valid (有效数)
 -- rate          [1]  received ÷ expected (完整率)
 SELECT
-    p.city,
-    p.enterprise_id,
+    d.city,
+    d.enterprise_id,
     d.mn,
     d.factor,
     sum(d.expected) AS expected,
     sum(d.received) AS received,
     sum(d.valid) AS valid,
     CAST(sum(d.received) AS DOUBLE) / sum(d.expected) AS rate
-FROM transmission_days($from, $to, $level) AS d
-LEFT JOIN outlet_places AS p
-    ON
-        p.mn = d.mn
-        AND (p.since IS NULL OR p.since <= d.first_hour)
-        AND (p.until IS NULL OR d.first_hour < p.until)
-GROUP BY p.city, p.enterprise_id, d.mn, d.factor
+FROM transmission_by_place($from, $to, $level) AS d
+GROUP BY d.city, d.enterprise_id, d.mn, d.factor
 HAVING sum(d.expected) > 0

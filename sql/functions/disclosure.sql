@@ -65,9 +65,9 @@ compared AS (
 )
 SELECT
     o.enterprise_id,
-    p.name AS enterprise,
+    o.enterprise,
     c.mn,
-    o.name AS outlet,
+    o.outlet,
     c.day,
     c.factor,
     f.name_zh AS factor_name,
@@ -85,21 +85,4 @@ SELECT
     c.valid AND (coalesce(c.high > c."limit", false) OR coalesce(c.low < c.limit_low, false)) AS exceeded
 FROM compared AS c
 LEFT JOIN factors AS f ON f.factor = c.factor
-LEFT JOIN (
-    SELECT mn, enterprise_id, name
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY mn ORDER BY since DESC NULLS LAST) AS place
-        FROM outlets
-        WHERE since IS NULL OR since < $to
-    )
-    WHERE place = 1
-) AS o ON o.mn = c.mn
-LEFT JOIN (
-    SELECT enterprise_id, name
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY enterprise_id ORDER BY since DESC NULLS LAST) AS place
-        FROM enterprises
-        WHERE since IS NULL OR since < $to
-    )
-    WHERE place = 1
-) AS p ON p.enterprise_id = o.enterprise_id
+LEFT JOIN registered_outlets($to) AS o ON o.mn = c.mn

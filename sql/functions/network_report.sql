@@ -19,23 +19,17 @@
 -- scope              city or province (统计范围)
 WITH by_point AS (
     SELECT
-        d.mn,
-        p.city,
-        date_trunc('month', CAST(d.day AS TIMESTAMP(6))) AS period,
-        sum(d.due_hours) AS expected,
-        sum(d.received_hours) AS received,
-        sum(d.valid_hours) AS valid
-    FROM transmission_days($from, $to, 'hour') AS d
-    LEFT JOIN outlet_places AS p
-        ON
-            p.mn = d.mn
-            AND (p.since IS NULL OR p.since <= d.first_hour)
-            AND (p.until IS NULL OR d.first_hour < p.until)
-    GROUP BY d.mn, p.city, date_trunc('month', CAST(d.day AS TIMESTAMP(6)))
+        mn,
+        city,
+        date_trunc('month', CAST(day AS TIMESTAMP(6))) AS period,
+        sum(due_hours) AS expected,
+        sum(received_hours) AS received,
+        sum(valid_hours) AS valid
+    FROM transmission_by_place($from, $to, 'hour')
+    GROUP BY mn, city, date_trunc('month', CAST(day AS TIMESTAMP(6)))
 ),
--- Counts are multiplied before they are divided: a rate is exact at the share asked for.
 judged AS (
-    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    SELECT *, effective_transmission(received, expected, valid, due_valid) AS rate
     FROM (SELECT *, CASE rule_word('validity_base', period) WHEN 'due' THEN expected ELSE received END AS due_valid FROM by_point)
 ),
 scoped AS (
@@ -52,7 +46,7 @@ scoped AS (
     GROUP BY GROUPING SETS ((city, period), (period))
 ),
 rated AS (
-    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    SELECT *, effective_transmission(received, expected, valid, due_valid) AS rate
     FROM (SELECT *, CASE rule_word('validity_base', period) WHEN 'due' THEN expected ELSE received END AS due_valid FROM scoped)
 )
 SELECT

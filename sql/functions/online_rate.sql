@@ -14,19 +14,14 @@
 -- valid         [h]  hours of them with a valid result (有效小时数)
 -- rate          [1]  received ÷ expected (在线率)
 SELECT
-    p.city,
-    p.enterprise_id,
-    d.mn,
-    d.factor,
-    sum(d.due_hours) AS expected,
-    sum(d.online_hours) AS received,
-    sum(d.valid_hours) AS valid,
-    CAST(sum(d.online_hours) AS DOUBLE) / sum(d.due_hours) AS rate
-FROM transmission_days($from, $to, 'hour') AS d
-LEFT JOIN outlet_places AS p
-    ON
-        p.mn = d.mn
-        AND (p.since IS NULL OR p.since <= d.first_hour)
-        AND (p.until IS NULL OR d.first_hour < p.until)
-GROUP BY p.city, p.enterprise_id, d.mn, d.factor
-HAVING sum(d.due_hours) > 0
+    city,
+    enterprise_id,
+    mn,
+    factor,
+    sum(due_hours) AS expected,
+    sum(online_hours) AS received,
+    sum(valid_hours) AS valid,
+    CAST(sum(online_hours) AS DOUBLE) / sum(due_hours) AS rate
+FROM transmission_by_place($from, $to, 'hour')
+GROUP BY city, enterprise_id, mn, factor
+HAVING sum(due_hours) > 0

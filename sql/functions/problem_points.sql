@@ -14,62 +14,7 @@
 -- last                hour of the last (末次时间)
 -- longest_gap_h  [h]  hours of the longest gap; NULL unless kind is gap (最长缺失小时数)
 -- gaps           [1]  how many gaps; NULL unless kind is gap (缺失次数)
-WITH hours AS (
-    SELECT
-        mn,
-        factor,
-        ts,
-        received,
-        reason,
-        sum(CASE WHEN received THEN 1 ELSE 0 END) OVER (
-            PARTITION BY mn, factor ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS run
-    FROM due_hours
-    WHERE due AND ts >= $from AND ts < $to
-),
--- In one pass: every gap is a run of its own, all hours received are one.
-runs AS (
-    SELECT
-        mn,
-        factor,
-        CASE WHEN received THEN -1 ELSE run END AS run,
-        count(*) FILTER (WHERE NOT received) AS missing,
-        min(CASE WHEN NOT received THEN ts END) AS first_missing,
-        max(CASE WHEN NOT received THEN ts END) AS last_missing,
-        count(*) FILTER (WHERE received AND reason IN ('flag', 'no_value', 'too_few_minutes')) AS flagged,
-        min(CASE WHEN received AND reason IN ('flag', 'no_value', 'too_few_minutes') THEN ts END) AS first_flagged,
-        max(CASE WHEN received AND reason IN ('flag', 'no_value', 'too_few_minutes') THEN ts END) AS last_flagged
-    FROM hours
-    GROUP BY mn, factor, CASE WHEN received THEN -1 ELSE run END
-),
-series AS (
-    SELECT
-        mn,
-        factor,
-        sum(missing) AS missing,
-        min(first_missing) AS first_missing,
-        max(last_missing) AS last_missing,
-        max(missing) AS longest,
-        count(*) FILTER (WHERE missing > 0) AS gaps,
-        sum(flagged) AS flagged,
-        min(first_flagged) AS first_flagged,
-        max(last_flagged) AS last_flagged
-    FROM runs
-    GROUP BY mn, factor
-),
-of_series AS (
-    SELECT
-        mn,
-        factor,
-        kind,
-        CASE WHEN kind = 'gap' THEN missing ELSE flagged END AS count,
-        CASE WHEN kind = 'gap' THEN first_missing ELSE first_flagged END AS first,
-        CASE WHEN kind = 'gap' THEN last_missing ELSE last_flagged END AS last,
-        CASE WHEN kind = 'gap' THEN longest END AS longest_gap_h,
-        CASE WHEN kind = 'gap' THEN gaps END AS gaps
-    FROM (SELECT *, unnest(make_array('gap', 'flag')) AS kind FROM series)
-),
-rejected AS (
+WITH rejected AS (
     -- A packet tells its device by name, a CSV line first of all.
     SELECT
         coalesce(nullif(regexp_replace(regexp_match(r.raw, 'MN=([^;]*)')[1], ' ', '', 'g'), ''), k.mn) AS mn,
@@ -85,7 +30,7 @@ rejected AS (
     WHERE r.received_at >= $from AND r.received_at < $to
 ),
 problems AS (
-    SELECT * FROM of_series WHERE count > 0
+    SELECT mn, factor, kind, count, first, last, longest_gap_h, gaps FROM reporting_problems($from, $to)
     UNION ALL
     SELECT mn, factor, 'late', count(*), min(ts), max(ts), NULL, NULL
     FROM hourly

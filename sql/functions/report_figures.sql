@@ -33,9 +33,9 @@
 -- usable                      whether the mass is usable; NULL for factors without a mass (排放量是否可用)
 SELECT
     o.enterprise_id,
-    p.name AS enterprise,
+    o.enterprise,
     v.mn,
-    o.name AS outlet,
+    o.outlet,
     v.month,
     v.factor,
     f.name_zh AS factor_name,
@@ -61,22 +61,5 @@ FROM monthly_valid AS v
 LEFT JOIN emissions($from, $to, 'month') AS e
     ON e.mn = v.mn AND e.factor = v.factor AND CAST(e.period AS DATE) = v.month
 LEFT JOIN factors AS f ON f.factor = v.factor
-LEFT JOIN (
-    SELECT mn, enterprise_id, name
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY mn ORDER BY since DESC NULLS LAST) AS place
-        FROM outlets
-        WHERE since IS NULL OR since < $to
-    )
-    WHERE place = 1
-) AS o ON o.mn = v.mn
-LEFT JOIN (
-    SELECT enterprise_id, name
-    FROM (
-        SELECT *, row_number() OVER (PARTITION BY enterprise_id ORDER BY since DESC NULLS LAST) AS place
-        FROM enterprises
-        WHERE since IS NULL OR since < $to
-    )
-    WHERE place = 1
-) AS p ON p.enterprise_id = o.enterprise_id
+LEFT JOIN registered_outlets($to) AS o ON o.mn = v.mn
 WHERE v.month >= $from AND v.month < $to

@@ -23,27 +23,21 @@
 -- outlet_share   [1]  outlets_passed ÷ outlets; NULL where no outlet was due (达标率)
 WITH by_outlet AS (
     SELECT
-        d.mn,
-        p.city,
-        sum(d.due_hours) AS expected,
-        sum(d.received_hours) AS received,
-        sum(d.valid_hours) AS valid,
-        sum(d.expected) AS expected_days,
-        sum(d.received) AS received_days,
-        sum(d.valid) AS valid_days
-    FROM transmission_days($from, $to, 'day') AS d
-    LEFT JOIN outlet_places AS p
-        ON
-            p.mn = d.mn
-            AND (p.since IS NULL OR p.since <= d.first_hour)
-            AND (p.until IS NULL OR d.first_hour < p.until)
-    GROUP BY d.mn, p.city
+        mn,
+        city,
+        sum(due_hours) AS expected,
+        sum(received_hours) AS received,
+        sum(valid_hours) AS valid,
+        sum(expected) AS expected_days,
+        sum(received) AS received_days,
+        sum(valid) AS valid_days
+    FROM transmission_by_place($from, $to, 'day')
+    GROUP BY mn, city
 ),
--- Counts are multiplied before they are divided: a rate is exact at the share asked for.
 judged AS (
     SELECT *, coalesce(rate > rule_number('transmission_share', $from), true) AS passed
     FROM (
-        SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+        SELECT *, effective_transmission(received, expected, valid, due_valid) AS rate
         FROM (SELECT *, CASE rule_word('validity_base', $from) WHEN 'due' THEN expected ELSE received END AS due_valid FROM by_outlet)
     )
 ),
@@ -65,7 +59,7 @@ scoped AS (
     HAVING count(*) > 0
 ),
 rated AS (
-    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    SELECT *, effective_transmission(received, expected, valid, due_valid) AS rate
     FROM (SELECT *, CASE rule_word('validity_base', $from) WHEN 'due' THEN expected ELSE received END AS due_valid FROM scoped)
 )
 SELECT

@@ -69,9 +69,8 @@ windows AS (
         valid - lag(valid, $days, 0) OVER (PARTITION BY mn ORDER BY day) AS valid
     FROM summed
 ),
--- Counts are multiplied before they are divided: a rate is exact at the share asked for.
 rated AS (
-    SELECT *, coalesce(CAST(received * valid AS DOUBLE) / nullif(expected * due_valid, 0), CASE WHEN expected > 0 THEN 0.0 END) AS rate
+    SELECT *, effective_transmission(received, expected, valid, due_valid) AS rate
     FROM (SELECT *, CASE rule_word('validity_base', window_end) WHEN 'due' THEN expected ELSE received END AS due_valid FROM windows)
 )
 SELECT

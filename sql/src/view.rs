@@ -78,8 +78,6 @@ const VIEW_FILES: &[(&str, &str)] = &[
     ("qc_intervals", include_str!("../views/qc_intervals.sql")),
     ("marked_hours", include_str!("../views/marked_hours.sql")),
     ("outlet_places", include_str!("../views/outlet_places.sql")),
-    ("due_hours", include_str!("../views/due_hours.sql")),
-    ("transmission_hours", include_str!("../views/transmission_hours.sql")),
 ];
 
 /// Each table function's file.
@@ -91,6 +89,7 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("periodic_report", include_str!("../functions/periodic_report.sql")),
     ("tax_declaration", include_str!("../functions/tax_declaration.sql")),
     ("permit_totals", include_str!("../functions/permit_totals.sql")),
+    ("registered_outlets", include_str!("../functions/registered_outlets.sql")),
     ("report_figures", include_str!("../functions/report_figures.sql")),
     ("disclosure", include_str!("../functions/disclosure.sql")),
     ("qc_overdue", include_str!("../functions/qc_overdue.sql")),
@@ -103,8 +102,10 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("completeness", include_str!("../functions/completeness.sql")),
     ("online_rate", include_str!("../functions/online_rate.sql")),
     ("transmission_days", include_str!("../functions/transmission_days.sql")),
+    ("transmission_by_place", include_str!("../functions/transmission_by_place.sql")),
     ("transmission_rate", include_str!("../functions/transmission_rate.sql")),
     ("transmission_rolling", include_str!("../functions/transmission_rolling.sql")),
+    ("reporting_problems", include_str!("../functions/reporting_problems.sql")),
     ("problem_points", include_str!("../functions/problem_points.sql")),
     ("network_report", include_str!("../functions/network_report.sql")),
     ("condition_correlation", include_str!("../functions/condition_correlation.sql")),

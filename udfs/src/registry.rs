@@ -18,6 +18,7 @@ use crate::emission::to_dry_standard::to_dry_standard_udf;
 use crate::exceedance::round_half_even::round_half_even_udf;
 use crate::tax::tax_amount::tax_amount_udf;
 use crate::validity::Rulebook;
+use crate::validity::effective_transmission::effective_transmission_udf;
 use crate::validity::valid_day_mean::valid_day_mean_udaf;
 use crate::validity::valid_hour_mean::valid_hour_mean_udaf;
 use crate::validity::valid_month_mean::valid_month_mean_udaf;
@@ -33,6 +34,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         nox_as_no2_udf(),
         round_half_even_udf(),
         tax_amount_udf(),
+        effective_transmission_udf(),
     ]
 }
 

@@ -12,9 +12,11 @@
 
 pub mod below_detection;
 pub mod days;
+pub mod effective_transmission;
 pub mod hours;
 mod mean_function;
 pub mod months;
+pub mod reporting;
 mod rules;
 pub mod runs;
 pub mod streams;

@@ -17,6 +17,7 @@ use plume_datasets::schema::Table;
 use plume_udfs::emission::control::{Check, CheckKind, MonitorSetting, control};
 use plume_udfs::emission::gas_state::GasState;
 use plume_udfs::emission::substitution::DaySamples;
+use plume_udfs::exceedance::limits::{Basis, Limits};
 use plume_udfs::frame::facts::{Duct, MonitorFacts, OutletFacts, Registry, Span, hours_within, span};
 use plume_udfs::time::day_of;
 use plume_udfs::validity::Rulebook;
@@ -64,6 +65,10 @@ pub(super) async fn read_registry(
                 }
             }
         }
+    }
+    for facts in outlets.values_mut() {
+        facts.handovers.sort_unstable();
+        facts.handovers.dedup();
     }
     for ((mn, factor), mut checks) in checks {
         let Some(facts) = outlets.get_mut(&mn) else { continue };
@@ -133,8 +138,6 @@ impl Rows<'_> {
             let hours = hours_within(span);
             facts.handovers.extend([hours.start, hours.end]);
         }
-        facts.handovers.sort_unstable();
-        facts.handovers.dedup();
         if let Some(reference) = self.float("o2_reference", row) {
             facts.o2_reference.push((in_force.clone(), reference));
         }
@@ -162,7 +165,19 @@ impl Rows<'_> {
             setting: self.setting(row),
             state: self.text("state", row).map(GasState::parse).unwrap_or_default(),
             detection_limit: self.float("detection_limit", row),
+            limits: self.limits(row),
         });
+    }
+
+    fn limits(&self, row: usize) -> Limits {
+        Limits {
+            hour: self.float("limit_hour", row),
+            day: self.float("limit_day", row),
+            low: self.float("limit_low", row),
+            decimals: self.float("limit_decimals", row),
+            basis: self.text("limit_basis", row).map(Basis::parse),
+            standard: self.text("standard", row).map(str::to_owned),
+        }
     }
 
     fn setting(&self, row: usize) -> MonitorSetting {

@@ -58,11 +58,20 @@ impl ScalarUDFImpl for RuleNumber {
         let (keys, times) = (cast(keys, &DataType::Utf8)?, cast(times, &TIMESTAMP)?);
         let (keys, times) = (keys.as_string::<i32>(), times.as_primitive::<TimestampMicrosecondType>());
         let mut numbers = Float64Builder::with_capacity(keys.len());
+        // Hours of one day follow one another.
+        let mut last = None;
         for row in 0..keys.len() {
-            let known = keys.is_valid(row) && times.is_valid(row);
-            numbers.append_option(
-                known.then(|| rules.number_at(day_of(times.value(row)), keys.value(row))).flatten(),
-            );
+            if !keys.is_valid(row) || !times.is_valid(row) {
+                numbers.append_null();
+                continue;
+            }
+            let asked = (day_of(times.value(row)), keys.value(row));
+            let number = match last {
+                Some((known, number)) if known == asked => number,
+                _ => rules.number_at(asked.0, asked.1),
+            };
+            last = Some((asked, number));
+            numbers.append_option(number);
         }
         Ok(ColumnarValue::Array(Arc::new(numbers.finish())))
     }

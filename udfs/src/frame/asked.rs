@@ -30,6 +30,7 @@ pub struct Asked {
     filter: Option<Arc<dyn PhysicalExpr>>,
     media: Vec<Medium>,
     is_about: fn(&str) -> bool,
+    compares_converted: bool,
 }
 
 impl Asked {
@@ -50,12 +51,23 @@ impl Asked {
 
     /// Asks for the columns of `output`, of every factor.
     pub fn all(output: SchemaRef) -> Self {
-        Self { output, filter: None, media: Medium::ALL.to_vec(), is_about: |_| true }
+        Self {
+            output,
+            filter: None,
+            media: Medium::ALL.to_vec(),
+            is_about: |_| true,
+            compares_converted: false,
+        }
     }
 
     /// Asks for rows of such factors only.
     pub fn about(self, is_about: fn(&str) -> bool) -> Self {
         Self { is_about, ..self }
+    }
+
+    /// Asks for converted values, too, where a rule compares them without showing them.
+    pub fn comparing_converted(self, compares_converted: bool) -> Self {
+        Self { compares_converted, ..self }
     }
 
     /// The columns asked for.
@@ -68,9 +80,9 @@ impl Asked {
         self.output.column_with_name(name).is_some()
     }
 
-    /// Whether converted values, or how they came about, are asked for.
+    /// Whether converted values, or how they came about, are asked for or compared.
     pub fn converted(&self) -> bool {
-        self.column("converted") || self.column("converted_basis")
+        self.compares_converted || self.column("converted") || self.column("converted_basis")
     }
 
     /// Whether any factor of a medium may be asked for.
@@ -225,6 +237,8 @@ mod tests {
         let asked =
             Asked::try_new(&SessionContext::new().state(), output, &[col("factor").eq(text("a21026"))]);
         assert_eq!(asked.unwrap().usage("a19001"), Usage::Supporting);
+        let compared = self::asked(col("factor").eq(text("a21026"))).comparing_converted(true);
+        assert_eq!(compared.usage("a19001"), Usage::Supporting);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::emission::STANDARD_KPA;
 use crate::emission::control::{Control, MonitorSetting};
 use crate::emission::gas_state::GasState;
 use crate::emission::substitution::DaySamples;
+use crate::exceedance::limits::Limits;
 use crate::time::{HOUR_US, hour_of};
 
 /// Half-open span of time stamps; an open end is the end of time.
@@ -84,6 +85,8 @@ pub struct MonitorFacts {
     pub state: GasState,
     /// Its detection limit, in the factor's unit.
     pub detection_limit: Option<f64>,
+    /// Its limits.
+    pub limits: Limits,
 }
 
 impl OutletFacts {
@@ -262,6 +265,7 @@ mod tests {
                 setting: MonitorSetting::default(),
                 state: GasState::DryStandard,
                 detection_limit: None,
+                limits: Limits::default(),
             }],
             ..Default::default()
         };
@@ -279,6 +283,7 @@ mod tests {
             setting: MonitorSetting::default(),
             state: GasState::DryStandard,
             detection_limit: None,
+            limits: Limits::default(),
         };
         // The outlet from 0 to 10 and, by two rows that overlap, from 20 on; the monitor to 30 and from 40 on.
         let facts = OutletFacts {

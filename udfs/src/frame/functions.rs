@@ -10,13 +10,16 @@ use datafusion::logical_expr::Expr;
 use super::facts::hours_within;
 use super::rules::condition_correlation::ConditionCorrelation;
 use super::rules::emissions::Emissions;
+use super::rules::exceedances::Exceedances;
 use super::rules::fixed_runs::FixedRuns;
 use super::rules::pattern_findings::PatternFindings;
 use super::rules::quarterly_capture::QuarterlyCapture;
+use super::rules::reporting_problems::ReportingProblems;
 use super::rules::transmission_days::TransmissionDays;
 use super::rules::{FrameRule, whole_quarters};
 use super::source::{FrameSource, FrameTable, ReadHours, argument_ts};
 use crate::emission::masses::Grain;
+use crate::exceedance::limits;
 use crate::time::{DAY_HOURS, DAY_US, day_of, day_of_hour};
 use crate::validity::transmission::Level;
 
@@ -42,9 +45,11 @@ impl TableFunctionImpl for FrameFunction {
 
 /// Every table function over the frames of a store, with its name.
 pub fn frame_functions(source: &Arc<dyn FrameSource>) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
-    let functions: [(&str, PlanRule); 6] = [
+    let functions: [(&str, PlanRule); 8] = [
         ("emissions", emissions),
         ("quarterly_capture", quarterly_capture),
+        ("exceedances", exceedances),
+        ("reporting_problems", reporting_problems),
         ("fixed_runs", fixed_runs),
         ("transmission_days", transmission_days),
         ("condition_correlation", condition_correlation),
@@ -110,9 +115,7 @@ fn fixed_runs(arguments: &[Expr]) -> Result<PlannedRule> {
     let Expr::Literal(ScalarValue::Int64(Some(min_days @ 1..)), _) = min_days else {
         return plan_err!("min_days must be a whole number above 0; {USAGE}");
     };
-    // The days that begin from `from` on, before `to`.
-    let first_day_at_or_after = |ts: i64| day_of(ts) + i64::from(ts.rem_euclid(DAY_US) != 0);
-    let hours = first_day_at_or_after(span.start) * DAY_HOURS..first_day_at_or_after(span.end) * DAY_HOURS;
+    let hours = hours_of_days(&span);
     let read = ReadHours::Exactly(hours.clone());
     Ok((Arc::new(FixedRuns { hours, min_days: *min_days }), read))
 }
@@ -133,6 +136,32 @@ fn transmission_days(arguments: &[Expr]) -> Result<PlannedRule> {
     Ok((Arc::new(TransmissionDays { hours, level }), read))
 }
 
+fn exceedances(arguments: &[Expr]) -> Result<PlannedRule> {
+    const USAGE: &str = "write exceedances(from, to, grain): from and to are dates or time stamps, to is exclusive, grain is 'hour' or 'day'";
+    let [from, to, grain] = arguments else {
+        return plan_err!("{USAGE}");
+    };
+    let span = argument_span(from, to, USAGE)?;
+    let grain = argument_text(grain).and_then(limits::Grain::parse);
+    let grain = grain.ok_or_else(|| plan_datafusion_err!("exceedances: there is no such grain; {USAGE}"))?;
+    let hours = match grain {
+        limits::Grain::Hour => hours_within(&span),
+        limits::Grain::Day => hours_of_days(&span),
+    };
+    let read = ReadHours::Exactly(hours.clone());
+    Ok((Arc::new(Exceedances { hours, grain }), read))
+}
+
+fn reporting_problems(arguments: &[Expr]) -> Result<PlannedRule> {
+    const USAGE: &str = "reporting_problems(from, to): from and to are dates or time stamps, to is exclusive";
+    let [from, to] = arguments else {
+        return plan_err!("{USAGE}");
+    };
+    let hours = hours_within(&argument_span(from, to, USAGE)?);
+    let read = ReadHours::Exactly(hours.clone());
+    Ok((Arc::new(ReportingProblems { hours }), read))
+}
+
 /// The text of a constant.
 fn argument_text(expr: &Expr) -> Option<&str> {
     match expr {
@@ -148,6 +177,12 @@ fn argument_span(from: &Expr, to: &Expr, usage: &str) -> Result<Range<i64>> {
         return plan_err!("from must lie before to; {usage}");
     }
     Ok(from..to)
+}
+
+/// The hours of the days that begin within a span.
+fn hours_of_days(span: &Range<i64>) -> Range<i64> {
+    let first_day_at_or_after = |ts: i64| day_of(ts) + i64::from(ts.rem_euclid(DAY_US) != 0);
+    first_day_at_or_after(span.start) * DAY_HOURS..first_day_at_or_after(span.end) * DAY_HOURS
 }
 
 /// The hours that start from `from` on, before `to`.

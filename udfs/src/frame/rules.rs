@@ -4,12 +4,15 @@ mod columns;
 pub mod condition_correlation;
 pub mod daily_valid;
 pub mod emissions;
+pub mod exceedances;
 pub mod fixed_runs;
 pub mod hourly_valid;
 mod masses;
 pub mod monthly_valid;
 pub mod pattern_findings;
 pub mod quarterly_capture;
+pub mod reporting_problems;
+mod sent;
 pub mod transmission_days;
 
 pub use masses::whole_quarters;
@@ -61,6 +64,11 @@ pub trait FrameRule: Debug + Send + Sync {
     /// Tells of which factors rows may come; which others they rest on is told by [`Asked`].
     fn is_about(&self) -> fn(&str) -> bool {
         |_| true
+    }
+
+    /// Whether it compares converted values, which it then reads although no column shows them.
+    fn compares_converted(&self) -> bool {
+        false
     }
 
     /// The columns it reads of each table, besides `mn`, `factor` and `ts`, for what is asked.

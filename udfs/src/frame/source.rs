@@ -258,7 +258,9 @@ impl TableProvider for FrameTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let output = Arc::new(self.schema.project(&projection)?);
-        let asked = Asked::try_new(session, output, filters)?.about(self.rule.is_about());
+        let asked = Asked::try_new(session, output, filters)?
+            .about(self.rule.is_about())
+            .comparing_converted(self.rule.compares_converted());
         let asked = Arc::new(asked);
         let about_outlets: Vec<Expr> = filters.iter().filter(|f| is_about_outlets(f)).cloned().collect();
         let rulebook = Arc::new(self.source.rulebook(session)?);

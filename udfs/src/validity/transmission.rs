@@ -40,7 +40,7 @@ impl Level {
 pub struct SentHours {
     /// Whether a reported hour, or minutes that make one, came.
     pub came: Vec<bool>,
-    /// Whether a row of any level came.
+    /// Whether a row of a finer level came.
     pub heard: Vec<bool>,
     /// Whether the hour lies in an approved stop of the facility.
     pub excused: Vec<bool>,

@@ -2,6 +2,7 @@
 //!
 //! A day comes from its hours; from the reported day only where no hour came.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -57,13 +58,26 @@ pub(super) fn day_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)
         daily.push("converted");
     }
     if with_extremes(asked) {
-        daily.extend(["value_min", "value_max"]);
+        daily.extend(EXTREMES);
     }
     vec![
         (SeriesTable::Hourly, hourly),
         (SeriesTable::Minute, vec!["value", "flag"]),
         (SeriesTable::Daily, daily),
     ]
+}
+
+/// The columns of a reported day's extremes.
+const EXTREMES: [&str; 2] = ["value_min", "value_max"];
+
+/// These columns and the extremes of reported days, by which a day of pH is told.
+pub(super) fn day_columns_with_extremes(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
+    let mut tables = day_columns(asked);
+    if !with_extremes(asked) {
+        let daily = tables.iter_mut().filter(|(table, _)| *table == SeriesTable::Daily);
+        daily.for_each(|(_, columns)| columns.extend(EXTREMES));
+    }
+    tables
 }
 
 /// The days of one series after another, in reused memory.
@@ -73,7 +87,8 @@ pub(super) struct SeriesDays {
     with_extremes: bool,
     /// m³ of each hour of waste water of the outlet last seen: what weighs a day.
     volume_m3: Vec<f64>,
-    volumes_of: String,
+    /// The outlet they are of, and the hours: a rule may come back to an outlet for more of them.
+    volumes_of: (String, Range<i64>),
     hourly_converted: Converted,
     converted_days: Vec<Day>,
     /// The days of the series last summed.
@@ -99,8 +114,9 @@ impl SeriesDays {
     ) {
         let RuleContext { registry, rulebook, .. } = context;
         let SettledSeries { factor, medium, hours, .. } = series;
-        if self.volumes_of != frame.mn {
-            self.volumes_of.clone_from(&frame.mn);
+        if self.volumes_of.0 != frame.mn || self.volumes_of.1 != settled.grid() {
+            self.volumes_of.0.clone_from(&frame.mn);
+            self.volumes_of.1 = settled.grid();
             settled.volumes(frame, Medium::Water, &mut self.volume_m3);
         }
         let mean = DayMean::of(factor, *medium);

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::Result;
 
 use super::columns::{Finish, ViewColumn, push_day, schema, text, text_builder};
-use super::daily_valid::{SeriesDays, day_columns};
+use super::daily_valid::{SeriesDays, day_columns_with_extremes};
 use super::{FrameRule, FrameRun, Reading, RuleContext};
 use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::outlet::{OutletFrame, SeriesTable};
@@ -46,11 +46,7 @@ impl FrameRule for FixedRuns {
     }
 
     fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
-        let mut tables = day_columns(asked);
-        // A reported day of pH is told by its extremes.
-        let daily = tables.iter_mut().filter(|(table, _)| *table == SeriesTable::Daily);
-        daily.for_each(|(_, columns)| columns.extend(["value_min", "value_max"]));
-        tables
+        day_columns_with_extremes(asked)
     }
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {

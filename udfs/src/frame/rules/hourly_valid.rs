@@ -33,6 +33,15 @@ fn columns() -> [ViewColumn; 12] {
     ]
 }
 
+/// The columns that hours are made of.
+pub(super) fn hour_columns(asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
+    let mut hourly = vec!["value", "flag"];
+    if asked.converted() {
+        hourly.push("converted");
+    }
+    vec![(SeriesTable::Hourly, hourly), (SeriesTable::Minute, vec!["value", "flag"])]
+}
+
 /// The rule behind the view `hourly_valid`.
 #[derive(Debug)]
 pub struct HourlyValid;
@@ -47,11 +56,7 @@ impl FrameRule for HourlyValid {
     }
 
     fn reads(&self, asked: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
-        let mut hourly = vec!["value", "flag"];
-        if asked.converted() {
-            hourly.push("converted");
-        }
-        vec![(SeriesTable::Hourly, hourly), (SeriesTable::Minute, vec!["value", "flag"])]
+        hour_columns(asked)
     }
 
     fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {

@@ -13,10 +13,10 @@ use plume_datasets::flags::NORMAL;
 
 use super::columns::{Finish, TIMESTAMP, ViewColumn, push_day, schema, text, text_builder};
 use super::daily_valid::{SeriesDays, day_columns};
+use super::sent::{note_came, note_excused};
 use super::{FrameRule, FrameRun, Reading, RuleContext};
 use crate::frame::asked::{Asked, FactorUsage};
 use crate::frame::extents::{NO_HOURS, hull};
-use crate::frame::facts::hours_within;
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::{Scope, SettledOutlet};
 use crate::time::{HOUR_US, day_of_hour, hour_of};
@@ -184,9 +184,7 @@ impl Counter {
         let facts = registry.outlet(&frame.mn);
         self.sent.reset(hours.len());
         self.note_rows(frame, factor, hours);
-        for span in facts.into_iter().flat_map(|facts| &facts.approved_stops) {
-            self.sent.excused[hours.clip(&hours_within(span))].fill(true);
-        }
+        note_excused(facts, hours, &mut self.sent.excused);
         let rows_due = |hour: i64| {
             let rules = rulebook.at(day_of_hour(hour));
             let interval_s = match self.level {
@@ -206,12 +204,13 @@ impl Counter {
 
     /// Notes the hours for which rows of any level came.
     fn note_rows(&mut self, frame: &OutletFrame, factor: &str, hours: &Hours) {
+        note_came(frame, factor, hours, &mut self.sent.came);
         let counted = match self.level {
             Level::Realtime => Some(SeriesTable::Realtime),
             Level::Minute => Some(SeriesTable::Minute),
             Level::Hour | Level::Day => None,
         };
-        for table in [SeriesTable::Hourly, SeriesTable::Minute, SeriesTable::Realtime] {
+        for table in [SeriesTable::Minute, SeriesTable::Realtime] {
             let rows = frame.table(table);
             let pieces = rows.of(factor).into_iter().flat_map(|series| &series.pieces);
             for row in pieces.flat_map(Clone::clone) {
@@ -220,9 +219,6 @@ impl Counter {
                     continue;
                 }
                 self.sent.heard[position] = true;
-                if table == SeriesTable::Hourly {
-                    self.sent.came[position] = true;
-                }
                 if Some(table) == counted {
                     self.sent.rows[position] += 1;
                     let valid = rows.flag[row] == NORMAL && !rows.value[row].is_nan();
@@ -230,9 +226,6 @@ impl Counter {
                 }
             }
         }
-        // Minutes that make an hour are one.
-        let decided = self.sent.came.iter_mut().zip(&hours.valid_minutes);
-        decided.for_each(|(came, minutes)| *came |= !minutes.is_nan());
     }
 
     /// Series that sent nothing but real-time rows: due from the first to the last of them.

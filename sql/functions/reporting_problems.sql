@@ -1,0 +1,15 @@
+-- Hours of every series that didn't come, or came unfit: what problem_points is made of (上报异常时段).
+--
+-- clause: annex 2-3 I.2: points with reporting problems [seed]; a gap is the run of hours due and not received, which hours not due neither extend nor break; a flag is an hour due that came with one, without a value or with too few minutes [default]
+-- grain: one row per mn, factor and kind of problem within [from, to)
+-- call: reporting_problems(from, to)
+--
+-- mn                  unique id of the outlet's device (设备唯一标识)
+-- factor              HJ 212-2017 factor code (监测因子编码)
+-- kind                flag or gap (问题类型)
+-- count          [1]  hours flagged or missing (条数)
+-- first               the first of them (首次时间)
+-- last                the last of them (末次时间)
+-- longest_gap_h  [h]  hours of the longest gap; NULL unless kind is gap (最长缺失小时数)
+-- gaps           [1]  how many gaps; NULL unless kind is gap (缺失次数)
+SELECT * FROM reporting_problems('2026-01-01', '2026-02-01')
