@@ -190,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn tables_of_all_outlets_have_one_schema() {
+        let mut schemas = std::collections::HashMap::new();
+        for outlet in made(1) {
+            for (name, batch) in outlet.tables {
+                assert_eq!(schemas.entry(name).or_insert_with(|| batch.schema()), &batch.schema(), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn every_family_is_planted_at_three_strengths() {
         let planted: Vec<Planted> = made(1).into_iter().flat_map(|outlet| outlet.truth).collect();
         assert!(planted.len() >= 15);

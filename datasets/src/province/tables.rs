@@ -73,8 +73,11 @@ fn numbers(values: Vec<f64>) -> ArrayRef {
     Arc::new(Float64Array::from(values))
 }
 
+/// A batch of rows. Every column may be NULL, whether or not this outlet has one that is: the rows of
+/// all outlets go to one file.
 fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, ProvinceError> {
-    Ok(RecordBatch::try_from_iter(columns)?)
+    let columns = columns.into_iter().map(|(name, values)| (name, values, true));
+    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
 }
 
 /// The id of an exchange at a moment: its time to the millisecond.

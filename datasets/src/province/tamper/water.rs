@@ -113,7 +113,9 @@ pub(super) fn sampling_gaming(scene: &mut Scene<'_>) {
         let known = (start..(start + block).min(scene.steps.end)).filter(|step| shown[*step] > 0.0);
         known.min_by(|a, b| shown[*a].total_cmp(&shown[*b]))
     };
-    let mut draws: Vec<usize> = scene.steps.clone().step_by(block).filter_map(best_of).collect();
+    let first = Some(scene.steps.start).filter(|step| shown[*step] > 0.0);
+    let mut draws: Vec<usize> = first.into_iter().collect();
+    draws.extend(scene.steps.clone().step_by(block).filter_map(best_of));
     draws.push(scene.steps.end);
     for pair in draws.windows(2) {
         for step in pair[0]..pair[1] {
