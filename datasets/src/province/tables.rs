@@ -62,7 +62,8 @@ pub(super) fn tables(
 }
 
 fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
+    // The array asks how many there are beforehand.
+    Arc::new(StringArray::from_iter_values(values.into_iter().collect::<Vec<_>>()))
 }
 
 fn times(values: Vec<i64>) -> ArrayRef {
