@@ -1,9 +1,23 @@
 //! Fraud patterns planted on top of a process, each at three strengths.
 
+mod devices;
+mod duct;
+mod gas;
+mod replay;
+mod shape;
+#[cfg(test)]
+pub(super) mod testing;
+mod transmission;
+mod water;
+
 use std::ops::Range;
 
-use super::process::{Process, rounded};
-use super::{Dice, Interval};
+use super::scene::Scene;
+
+pub(super) use duct::scene_of_duct;
+pub(super) use gas::{run_dry, tie_pollutants};
+pub(super) use transmission::{PEERS, keep_packets};
+pub(super) use water::{check_daily, leave_ammonia};
 
 /// A planted pattern, as `truth.csv` tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,25 +57,110 @@ impl Planted {
 /// Names of the strengths, and how strong each is.
 const STRENGTHS: [(&str, f64); 3] = [("weak", 0.10), ("medium", 0.25), ("strong", 0.50)];
 
-/// The families that can be planted.
-pub(super) const FAMILIES: [&str; 14] = [
-    "constant_value",
-    "low_variance",
-    "limit_clipping",
-    "maximum_clamp",
-    "range_clamp",
-    "replay",
-    "synthetic_series",
-    "random_noise",
-    "dilution",
-    "oxygen_tampering",
-    "flag_abuse",
-    "outage_at_high_load",
-    "load_decoupling",
-    "digit_preference",
+/// The outlets that a pattern or a twin can stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum On {
+    Any,
+    Stacks,
+    Outfalls,
+}
+
+impl On {
+    /// Whether it can stand on an outlet of a medium.
+    pub(super) fn fits(self, is_air: bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Stacks => is_air,
+            Self::Outfalls => !is_air,
+        }
+    }
+}
+
+/// A family of patterns: its name, where it can stand, and what the cheat does.
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) on: On,
+    act: fn(&mut Scene<'_>),
+}
+
+const fn any(name: &'static str, act: fn(&mut Scene<'_>)) -> Family {
+    Family { name, on: On::Any, act }
+}
+
+const fn of_stacks(name: &'static str, act: fn(&mut Scene<'_>)) -> Family {
+    Family { name, on: On::Stacks, act }
+}
+
+const fn of_outfalls(name: &'static str, act: fn(&mut Scene<'_>)) -> Family {
+    Family { name, on: On::Outfalls, act }
+}
+
+/// The families that can be planted, in the order of the pattern catalogue.
+pub(super) static FAMILIES: [Family; 36] = [
+    any("constant_value", shape::constant_value),
+    any("low_variance", shape::low_variance),
+    any("limit_clipping", shape::limit_clipping),
+    any("maximum_clamp", shape::maximum_clamp),
+    any("range_clamp", shape::range_clamp),
+    any("replay", replay::replay),
+    any("cross_outlet_copy", replay::cross_outlet_copy),
+    any("synthetic_series", shape::synthetic_series),
+    any("random_noise", shape::random_noise),
+    of_stacks("dilution", gas::dilution),
+    of_stacks("oxygen_tampering", gas::oxygen_tampering),
+    of_stacks("conversion_mismatch", gas::conversion_mismatch),
+    any("calibration_tampering", devices::calibration_tampering),
+    of_stacks("logger_parameter_change", duct::logger_parameter_change),
+    any("flag_abuse", transmission::flag_abuse),
+    any("outage_at_high_load", transmission::outage_at_high_load),
+    any("rollup_mismatch", transmission::rollup_mismatch),
+    any("stream_mismatch", devices::stream_mismatch),
+    any("load_decoupling", shape::load_decoupling),
+    of_outfalls("night_discharge", water::night_discharge),
+    any("step_after_maintenance", devices::step_after_maintenance),
+    any("calibration_without_trace", devices::calibration_without_trace),
+    any("perfect_calibration", devices::perfect_calibration),
+    of_outfalls("standard_solution", water::standard_solution),
+    of_outfalls("sample_swap", water::sample_swap),
+    of_outfalls("impossible_chemistry", water::impossible_chemistry),
+    of_stacks("impossible_physics", duct::impossible_physics),
+    of_stacks("stopped_but_emitting", gas::stopped_but_emitting),
+    any("zero_or_negative_run", shape::zero_or_negative_run),
+    any("digit_preference", shape::digit_preference),
+    of_outfalls("sampling_gaming", water::sampling_gaming),
+    any("clock_games", transmission::clock_games),
+    any("late_edit", transmission::late_edit),
+    of_stacks("ratio_break", gas::ratio_break),
+    any("duplicate_identity", transmission::duplicate_identity),
+    of_stacks("limit_chasing", gas::limit_chasing),
 ];
 
+/// The combinations of family and strength of a medium in the order they are dealt: each family
+/// once, those of this medium alone at their other strengths, then the rest at theirs.
+fn deck(is_air: bool) -> Vec<(&'static Family, usize)> {
+    let fitting = || FAMILIES.iter().filter(|family| family.on.fits(is_air)).enumerate();
+    let pass = |pass: usize, with: fn(&Family) -> bool| {
+        let chosen = fitting().filter(move |(_, family)| with(family));
+        chosen.map(move |(at, family)| (family, (at + pass) % STRENGTHS.len()))
+    };
+    let own: fn(&Family) -> bool = |family| family.on != On::Any;
+    let shared: fn(&Family) -> bool = |family| family.on == On::Any;
+    pass(0, |_| true)
+        .chain(pass(1, own))
+        .chain(pass(2, own))
+        .chain(pass(1, shared))
+        .chain(pass(2, shared))
+        .collect()
+}
+
+/// The `number`-th combination of family and strength of a medium.
+pub(super) fn dealt(is_air: bool, number: usize) -> (&'static Family, usize) {
+    let deck = deck(is_air);
+    deck[number % deck.len()]
+}
+
 /// A pattern planted on a process: family, strength, steps, signal.
+#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) family: &'static str,
     pub(super) strength: &'static str,
@@ -69,165 +168,64 @@ pub(super) struct Plan {
     pub(super) signal: usize,
 }
 
-/// Plants the `number`-th combination of family and strength that fits the
-/// medium of a process, for a third of its period.
-pub(super) fn plant(dice: &mut Dice, process: &mut Process, number: usize, interval: Interval) -> Plan {
-    let oxygen = process.oxygen();
-    let fits = |family: &&str| oxygen.is_some() || *family != "oxygen_tampering";
-    let fitting: Vec<&str> = FAMILIES.into_iter().filter(fits).collect();
-    let family = fitting[number % fitting.len()];
-    let (strength, share) = STRENGTHS[number / fitting.len() % STRENGTHS.len()];
-    let steps = process.some_third(dice);
-    let signal = oxygen.filter(|_| family == "oxygen_tampering").unwrap_or_else(|| 3 + dice.below(2));
-    let mut tamper = Tamper::new(process, family, share, signal, interval);
-    for (offset, step) in steps.clone().enumerate() {
-        tamper.act(dice, process, offset, step);
-    }
-    Plan { family, strength, steps, signal }
-}
-
-/// A hand on one signal of a process.
-struct Tamper {
-    family: &'static str,
-    /// How strong it is.
-    share: f64,
-    signal: usize,
-    an_hour: usize,
-    /// What the signal showed before.
-    shown: Vec<f64>,
-    /// Mean of that.
-    mean: f64,
-    limit: f64,
-    decimals: i32,
-    /// The last hour, of those with high load, and whether the line was pulled in it.
-    pulled: Option<(usize, bool)>,
-}
-
-impl Tamper {
-    fn new(process: &Process, family: &'static str, share: f64, signal: usize, interval: Interval) -> Self {
-        Self {
-            family,
-            share,
-            signal,
-            an_hour: interval.steps_an_hour(),
-            shown: process.signals[signal].value.clone(),
-            mean: process.mean(signal),
-            limit: process.limits[signal].max(1.0),
-            decimals: process.signals[signal].decimals,
-            pulled: None,
-        }
-    }
-
-    /// Tampers with a step, the `offset`-th of the pattern, where the signal shows something.
-    fn act(&mut self, dice: &mut Dice, process: &mut Process, offset: usize, step: usize) {
-        let value = self.shown[step];
-        if value.is_nan() {
-            return;
-        }
-        let new = self.value(dice, offset, step, value);
-        process.signals[self.signal].value[step] = rounded(new.max(0.0), self.decimals);
-        let family = self.family;
-        match family {
-            "dilution" => process.mix_in(step, self.share),
-            "flag_abuse" if value > self.mean * (1.5 - self.share) => {
-                process.signals[self.signal].flag[step] = b'M';
-            }
-            "outage_at_high_load" if self.pulls_line(dice, process.load[step], step) => {
-                process.signals.iter_mut().for_each(|signal| signal.value[step] = f64::NAN);
-            }
-            _ => {}
-        }
-    }
-
-    /// What the signal shows in place of `value`.
-    fn value(&self, dice: &mut Dice, offset: usize, step: usize, value: f64) -> f64 {
-        let Self { share, mean, limit, .. } = *self;
-        match self.family {
-            "constant_value" => mean * (1.0 - share),
-            "low_variance" => mean * (1.0 - share) * (1.0 + 0.002 * dice.normal()),
-            "limit_clipping" => {
-                let shifted = value * (1.0 + share) * limit / mean.max(0.01) * 0.8;
-                shifted.min(limit * dice.between(0.96, 0.999))
-            }
-            "maximum_clamp" | "range_clamp" => value.min(mean * (1.0 - share / 2.0)),
-            "replay" => match self.shown[step - self.shown.len() / 4] {
-                earlier if earlier.is_nan() => value,
-                earlier => earlier * (1.0 + (0.5 - share).max(0.0) * 0.02 * dice.normal()),
-            },
-            "synthetic_series" => {
-                let days = offset as f64 / (24.0 * self.an_hour as f64);
-                mean * (1.0 - share + 0.05 * (days * std::f64::consts::TAU).sin())
-            }
-            "random_noise" => mean * (1.0 - share + 0.1 * (dice.uniform() - 0.5)),
-            "oxygen_tampering" => value * (1.0 - share),
-            "load_decoupling" => mean * (1.0 - share) + 0.05 * mean * dice.normal(),
-            "digit_preference" => (value / share.max(0.1)).round() * share.max(0.1),
-            _ => value,
-        }
-    }
-
-    /// Whether the line is pulled at a load: decided once an hour, and for what is left of it.
-    fn pulls_line(&mut self, dice: &mut Dice, load: f64, step: usize) -> bool {
-        let hour = step / self.an_hour;
-        if let Some((decided, pulled)) = self.pulled
-            && decided == hour
-        {
-            return pulled;
-        }
-        if load <= 85.0 - 20.0 * self.share {
-            return false;
-        }
-        let pulled = dice.chance(self.share);
-        self.pulled = Some((hour, pulled));
-        pulled
-    }
+/// Plants a family at a strength on a process, for a third of its period.
+pub(super) fn plant(scene: &mut Scene<'_>, family: &'static Family, strength: usize) -> Plan {
+    let (strength, share) = STRENGTHS[strength % STRENGTHS.len()];
+    scene.steps = scene.process.some_third(scene.dice);
+    scene.signal = 3 + scene.dice.below(2);
+    scene.share = share;
+    (family.act)(scene);
+    Plan { family: family.name, strength, steps: scene.steps.clone(), signal: scene.signal }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::process::process;
     use super::*;
 
-    /// A stack of 30 days, before and after a family of middling strength.
-    fn planted(family: &str, interval: Interval) -> (Process, Process, Plan) {
-        let number = FAMILIES.iter().position(|f| *f == family).unwrap() + FAMILIES.len();
-        let steps = 30 * 24 * interval.steps_an_hour();
-        let mut dice = Dice::of_outlet(3, 0);
-        let before = process(&mut dice, true, steps, interval, 0);
-        let mut after = process(&mut Dice::of_outlet(3, 0), true, steps, interval, 0);
-        let plan = plant(&mut dice, &mut after, number, interval);
-        (before, after, plan)
-    }
-
     #[test]
-    fn the_wave_of_a_synthetic_series_lasts_a_day_at_any_interval() {
-        for interval in [Interval::Hour, Interval::Minute] {
-            let (_, after, plan) = planted("synthetic_series", interval);
-            let shown = &after.signals[plan.signal].value;
-            let a_day = 24 * interval.steps_an_hour();
-            // Between the crest, six hours in, and the trough, twelve hours later, it falls.
-            let crest = plan.steps.start + a_day / 4;
-            let fall: Vec<f64> =
-                shown[crest..crest + a_day / 2].iter().copied().filter(|value| !value.is_nan()).collect();
-            assert!(fall.windows(2).all(|pair| pair[0] >= pair[1]), "{interval:?}: {fall:?}");
-            assert!(fall.first() > fall.last(), "{interval:?}");
+    fn a_deck_holds_each_combination_once() {
+        for (is_air, families) in [(true, 31), (false, 28)] {
+            let deck = deck(is_air);
+            let mut names: Vec<(&str, usize)> =
+                deck.iter().map(|(family, strength)| (family.name, *strength)).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!((deck.len(), names.len()), (families * 3, families * 3));
         }
     }
 
     #[test]
-    fn a_line_is_pulled_for_hours_at_any_interval() {
-        for interval in [Interval::Hour, Interval::Minute] {
-            let (before, after, plan) = planted("outage_at_high_load", interval);
-            let an_hour = interval.steps_an_hour();
-            let lost = |step: usize| {
-                after.signals[plan.signal].value[step].is_nan()
-                    && !before.signals[plan.signal].value[step].is_nan()
-            };
-            let losses = plan.steps.clone().filter(|step| lost(*step)).count();
-            let begins = plan.steps.clone().filter(|step| lost(*step) && !lost(step - 1)).count();
-            assert!(losses > 0, "{interval:?}");
-            // Load that comes to the threshold amid an hour pulls the line for the rest of it only.
-            assert!(losses * 3 >= begins * an_hour, "{interval:?}: {losses} steps lost in {begins} outages");
+    fn every_family_of_the_catalogue_can_be_planted() {
+        let names: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+        let catalogue: Vec<String> =
+            crate::patterns::patterns().iter().map(|pattern| pattern.pattern.clone()).collect();
+        assert_eq!(names, catalogue);
+    }
+
+    #[test]
+    fn every_pattern_holds_on_a_period_of_a_day() {
+        use super::super::process::process;
+        use super::super::records::Records;
+        use super::super::{Dice, Interval, ProvinceRequest};
+        let day = 24 * 3_600_000_000;
+        for hours in [1, 3, 24] {
+            for family in &FAMILIES {
+                let request = ProvinceRequest {
+                    outlets: 1,
+                    from: 20_454 * day,
+                    to: 20_454 * day + hours * 3_600_000_000,
+                    seed: 1,
+                    interval: Interval::Hour,
+                    planted: true,
+                };
+                let mut dice = Dice::of_outlet(1, 0);
+                let is_air = family.on.fits(true);
+                let mut after = process(&mut dice, is_air, hours as usize, Interval::Hour, 0);
+                let mut records = Records::default();
+                let mut scene = Scene::new(&request, &mut dice, &mut after, &mut records, None);
+                let plan = plant(&mut scene, family, 2);
+                assert!(plan.steps.end <= hours as usize, "{}", plan.family);
+            }
         }
     }
 }
