@@ -5,6 +5,7 @@ mod facts;
 mod frames;
 pub mod options;
 mod parameters;
+mod pattern_facts;
 pub mod period;
 mod qc_passed;
 mod rule_number;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use plume_datasets::factors::Medium;
 use plume_datasets::flags::NORMAL;
 
-use crate::frame::facts::{OutletFacts, Registry, hours_within};
+use crate::frame::facts::{Registry, hours_within};
 use crate::frame::outlet::{NO_TIME, OutletFrame, Series, SeriesTable, TableRows};
 use crate::frame::pattern_facts::PatternFacts;
 use crate::patterns::outlet::{
@@ -40,7 +40,7 @@ pub(super) fn outlet(frame: &OutletFrame, scope: &Range<i64>, parts: OutletParts
         settled.into_iter().flat_map(|facts| &facts.production_stops).map(hours_within),
     );
     let masks = Masks::new(&stopped, &facts, &hours, parts.rules);
-    let builder = Builder { frame, grid, len, masks: &masks, settled };
+    let builder = Builder { frame, grid, len, masks: &masks };
     Some(Outlet {
         mn: frame.mn.clone(),
         hours: grid,
@@ -128,7 +128,6 @@ struct Builder<'a> {
     grid: Grid,
     len: usize,
     masks: &'a Masks,
-    settled: Option<&'a OutletFacts>,
 }
 
 impl Builder<'_> {
@@ -143,12 +142,9 @@ impl Builder<'_> {
             .collect();
         codes.sort_unstable();
         codes.dedup();
-        let series = |factor: &&str| Some((*factor, Medium::of(factor)?));
-        codes
-            .iter()
-            .filter_map(series)
-            .map(|(factor, medium)| self.factor(factor, medium, monitor(factor)))
-            .collect()
+        let series =
+            |factor: &str| Medium::of(factor).map(|medium| self.factor(factor, medium, monitor(factor)));
+        codes.into_iter().filter_map(series).collect()
     }
 
     fn factor(&self, factor: &str, medium: Medium, monitor: MonitorFigures) -> FactorSeries {
