@@ -31,6 +31,8 @@ pub struct FlatTopRule {
     pub pile: f64,
     /// Share of points at it from which on it is a frozen value.
     pub frozen: f64,
+    /// Different values below it, at least: with few decimals there are fewer.
+    pub distinct: f64,
 }
 
 impl FlatTopRule {
@@ -47,6 +49,7 @@ impl FlatTopRule {
             above_elsewhere: of("above_elsewhere"),
             pile: of("pile"),
             frozen: of("frozen"),
+            distinct: of("distinct"),
         }
     }
 }
@@ -70,7 +73,7 @@ pub struct FlatTop {
 /// use plume_udfs::patterns::flat_top::{FlatTopRule, flat_top};
 /// let rule = FlatTopRule {
 ///     tolerance: 0.001, least: 4.0, share: 0.1, elsewhere: 0.01, above: 0.01, above_elsewhere: 0.1,
-///     pile: 2.0, frozen: 0.95,
+///     pile: 2.0, frozen: 0.95, distinct: 2.0,
 /// };
 /// // 7 is exceeded before and after, never between.
 /// let values = [8.0, 9.0, 8.5, 7.0, 7.0, 6.0, 7.0, 7.0, 5.0, 7.0, 9.5, 8.0];
@@ -109,7 +112,9 @@ pub fn flat_top(values: &[f64], rule: &FlatTopRule) -> Option<FlatTop> {
         return None;
     }
     let others = inside.iter().copied().filter(|of| !of.is_nan() && !is_at(*of)).collect();
-    (top.at as f64 >= rule.pile * greatest_count(others) as f64).then_some(top)
+    let (distinct, greatest) = distinct_and_greatest_count(others);
+    let is_pile = top.at as f64 >= rule.pile * greatest as f64 && distinct as f64 >= rule.distinct;
+    is_pile.then_some(top)
 }
 
 /// The value that most often follows itself, the greatest of equals, if it does so often enough.
@@ -122,8 +127,9 @@ fn most_repeated(values: &[f64], least: f64) -> Option<f64> {
     if (longest.len() as f64) < least { None } else { longest.first().copied() }
 }
 
-/// How often the most frequent value occurs.
-fn greatest_count(mut values: Vec<f64>) -> usize {
+/// How many different values there are, and how often the most frequent of them occurs.
+fn distinct_and_greatest_count(mut values: Vec<f64>) -> (usize, usize) {
     values.sort_unstable_by(f64::total_cmp);
-    values.chunk_by(|a, b| a == b).map(<[f64]>::len).max().unwrap_or_default()
+    let counts = || values.chunk_by(|a, b| a == b).map(<[f64]>::len);
+    (counts().count(), counts().max().unwrap_or_default())
 }
