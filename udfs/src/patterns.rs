@@ -19,6 +19,8 @@
 //! | [`score`] | from a statistic to a score |
 //! | [`segments`] | where a pattern begins and ends |
 //! | [`robust`] | medians and quantiles |
+//! | [`evidence`] | what a point says for or against a pattern |
+//! | [`flat_top`] | values that pile up at their own greatest |
 
 pub mod calibration_tampering;
 pub mod calibration_without_trace;
@@ -28,8 +30,10 @@ pub mod conversion_mismatch;
 pub mod digit_preference;
 pub mod dilution;
 pub mod duplicate_identity;
+pub mod evidence;
 pub mod findings;
 pub mod flag_abuse;
+pub mod flat_top;
 pub mod hit;
 pub mod impossible_chemistry;
 pub mod impossible_physics;
@@ -60,6 +64,8 @@ pub mod standard_solution;
 pub mod step_after_maintenance;
 pub mod stopped_but_emitting;
 pub mod stream_mismatch;
+#[cfg(test)]
+pub(crate) mod survival;
 pub mod synthetic_series;
 pub mod thresholds;
 pub mod zero_or_negative_run;

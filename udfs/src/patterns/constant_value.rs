@@ -4,14 +4,16 @@
 //! and the cell keeps what it last saw. Noise exceeds the resolution of any analyser, so a real
 //! series moves within hours.
 //!
-//! Formula: the longest runs of points that can be judged and are equal, hours from the first to
-//! the last; gaps and flagged points within a run neither extend nor break it. Score: hours of
-//! the run, `suspect` → 0.5, `certain` → 1.
+//! Formula: the longest runs of points that can be judged and are equal, hours of the points at the
+//! figure; gaps and flagged points within a run neither extend nor break it, and a few odd points
+//! (`join`) between two runs of one figure don't either. Score: hours, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: values of 0 and at or below the detection limit, stopped hours, hours after
-//! maintenance (not usable, so never in a run); and a floor: a value that is the least of the
-//! whole series and that other runs stand at, too, which is what a detection limit that nobody
-//! registered looks like.
+//! maintenance (not usable, so never in a run); figures within an analyser's zero drift, a share
+//! `floor` of its range; a value that is the least of the whole series and that other runs stand at,
+//! too, which is what a detection limit that nobody registered looks like; and few decimals: where
+//! values repeat by themselves (pH with one decimal), a run must be `coarse` times as long as
+//! elsewhere, and as the third longest run of the series.
 //!
 //! Example: 30 hours of 12.3 are a run of 30 h; with `suspect` 24 and `certain` 72 its score is
 //! 0.5 + 0.5 × (30 − 24) ÷ (72 − 24) = 0.5625.
@@ -32,15 +34,23 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = &series.fine;
     let grid = points.grid;
     let threshold = |key| thresholds.of(&series.factor, grid.grain(), key);
-    let (suspect, certain) = (threshold("suspect"), threshold("certain"));
     let values = points.usable_values();
-    let runs = constant_value(&values, grid.points(suspect));
+    let least = grid.points(threshold("suspect"));
+    let runs = joined(constant_value(&values, 2), &values, grid.points(threshold("join")));
+    if !runs.iter().any(|run| run.rows >= least) {
+        return Vec::new();
+    }
+    let times = coarseness(&values, &runs, least, threshold("coarse_share"), threshold("coarse"));
+    let (suspect, certain) = (threshold("suspect") * times, threshold("certain") * times);
     let floor = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let at_floor = runs.iter().filter(|run| run.value <= floor).count();
-    let is_floor = |run: &&ConstantRun| run.value == 0.0 || (run.value <= floor && at_floor > 1);
+    let at_floor = runs.iter().filter(|run| run.value <= floor && run.rows >= least).count();
+    let drift = series.monitor.range_high * threshold("floor");
+    let is_floor = |run: &&ConstantRun| {
+        run.value == 0.0 || run.value.abs() <= drift || (run.value <= floor && at_floor > 1)
+    };
     let hit = |run: &ConstantRun| {
         let span = points.span(&run.points);
-        let hours = grid.hours(run.points.len());
+        let hours = grid.hours(run.rows);
         Hit {
             factor: series.factor.clone(),
             started: span.start,
@@ -50,7 +60,47 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
             evidence: Evidence::default().number("value", run.value).number("hours", hours),
         }
     };
-    runs.iter().filter(|run| !is_floor(run)).map(hit).collect()
+    let is_long = |run: &&ConstantRun| run.rows as f64 >= least as f64 * times;
+    runs.iter().filter(is_long).filter(|run| !is_floor(run)).map(hit).collect()
+}
+
+/// How many times longer than elsewhere a run must be: 1, unless a share of points equals the one
+/// before though in no long run; then `coarse` times as long, and as the third longest.
+fn coarseness(values: &[f64], runs: &[ConstantRun], least: usize, share: f64, coarse: f64) -> f64 {
+    let present = values.iter().filter(|value| !value.is_nan()).count();
+    let in_long: usize = runs.iter().filter(|run| run.rows >= least).map(|run| run.rows).sum();
+    let repeats: usize = runs.iter().filter(|run| run.rows < least).map(|run| run.rows - 1).sum();
+    let others = present.saturating_sub(in_long);
+    if (repeats as f64) < share * others as f64 || others < least {
+        return 1.0;
+    }
+    let mut rows: Vec<usize> = runs.iter().map(|run| run.rows).collect();
+    rows.sort_unstable_by(|a, b| b.cmp(a));
+    let third = rows.get(2).copied().unwrap_or_default();
+    coarse * (third as f64 / least as f64).max(1.0)
+}
+
+/// Runs of one figure with at most `join` points of others between them as one.
+fn joined(runs: Vec<ConstantRun>, values: &[f64], join: usize) -> Vec<ConstantRun> {
+    let mut joined: Vec<ConstantRun> = Vec::new();
+    for run in runs {
+        let odd = |last: &ConstantRun| {
+            let between = values.get(last.points.end..run.points.start).unwrap_or_default();
+            between.iter().filter(|value| !value.is_nan()).take(join + 1).count()
+        };
+        // Few odd points, and fewer than either run has.
+        let continues = |last: &&mut ConstantRun| {
+            last.value == run.value && odd(last) <= join.min(last.rows).min(run.rows)
+        };
+        match joined.last_mut().filter(continues) {
+            Some(last) => {
+                last.points.end = run.points.end;
+                last.rows += run.rows;
+            }
+            None => joined.push(run),
+        }
+    }
+    joined
 }
 
 /// A run of equal values.
@@ -88,4 +138,55 @@ pub fn constant_value(values: &[f64], least: usize) -> Vec<ConstantRun> {
     runs.extend(run);
     runs.retain(|run| run.points.len() >= least && run.rows > 1);
     runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::survival::{assert_found, found, hourly, outlet, points, stack, survives};
+    use super::*;
+
+    const NAME: &str = "constant_value";
+
+    #[test]
+    fn a_frozen_stretch_is_one_hit() {
+        for value in [24.0, 17.5, 12.0] {
+            let mut values = stack(21, 4320);
+            values[1440..2880].fill(value);
+            // An odd point and a gap within don't break it.
+            values[2000] = value + 0.01;
+            values[2100..2120].fill(f64::NAN);
+            assert_found(NAME, detect, &hourly(values), 1440, 2880, 1);
+        }
+    }
+
+    #[test]
+    fn the_worked_example() {
+        let mut values = stack(22, 1000);
+        values[100..130].fill(12.3);
+        let found = found(NAME, detect, &hourly(values));
+        assert_eq!((found.len(), found[0].score), (1, 0.5625));
+    }
+
+    #[test]
+    fn floors_are_excused() {
+        let floor: Vec<f64> = stack(23, 4320).into_iter().map(|value| value.max(26.0)).collect();
+        assert!(found(NAME, detect, &hourly(floor)).is_empty());
+        // 2 of a range of 125 is within the zero drift.
+        let mut zero = stack(24, 4320);
+        zero[1000..2000].fill(2.0);
+        assert!(found(NAME, detect, &hourly(zero)).is_empty());
+    }
+
+    #[test]
+    fn few_decimals_repeat_by_themselves() {
+        // pH around 7 on one decimal, in minutes: runs of 7 h twelve times, though never one of days.
+        let ph = |at: usize| if at % 4000 < 420 { 7.1 } else { 7.0 + (at / 5 % 3) as f64 / 10.0 };
+        let values: Vec<f64> = (0..43_200).map(ph).collect();
+        assert!(found(NAME, detect, &outlet(points(60_000_000, values))).is_empty());
+    }
+
+    #[test]
+    fn nothing_makes_it_fall_over() {
+        survives(NAME, detect);
+    }
 }

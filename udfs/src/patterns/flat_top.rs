@@ -1,0 +1,135 @@
+//! Values that pile up at one figure which none exceeds: the mark of a clamp.
+//!
+//! The figure is one that follows itself often. A point at it speaks for a clamp, one below
+//! hardly against, one above strongly against; the stretch of greatest evidence is the clamp's. It
+//! counts where the figure is far more frequent than any other there, is neither the only one (a
+//! frozen value) nor the least (a floor), and is exceeded in the rest of the series.
+
+use std::ops::Range;
+
+use super::evidence::evidence;
+use super::outlet::FactorSeries;
+use super::segments::segments;
+use super::thresholds::Thresholds;
+
+/// What makes a flat top.
+#[derive(Debug, Clone, Copy)]
+pub struct FlatTopRule {
+    /// Relative deviation within which a point is at the figure.
+    pub tolerance: f64,
+    /// Points that must be at it.
+    pub least: f64,
+    /// Share of points at it within a clamp.
+    pub share: f64,
+    /// Share of points at it elsewhere.
+    pub elsewhere: f64,
+    /// Share of points above it within a clamp.
+    pub above: f64,
+    /// Share of points above it elsewhere, at least.
+    pub above_elsewhere: f64,
+    /// How many times as frequent as any other figure it is.
+    pub pile: f64,
+    /// Share of points at it from which on it is a frozen value.
+    pub frozen: f64,
+    /// Different values below it, at least: with few decimals there are fewer.
+    pub distinct: f64,
+}
+
+impl FlatTopRule {
+    /// The rule of a pattern for a series.
+    pub fn of(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Self {
+        let grain = series.fine.grid.grain();
+        let of = |key| thresholds.of(&series.factor, grain, key);
+        Self {
+            tolerance: of("tolerance"),
+            least: of("suspect"),
+            share: of("share"),
+            elsewhere: of("elsewhere"),
+            above: of("above"),
+            above_elsewhere: of("above_elsewhere"),
+            pile: of("pile"),
+            frozen: of("frozen"),
+            distinct: of("distinct"),
+        }
+    }
+}
+
+/// Values that pile up at their greatest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlatTop {
+    /// From the first to the last point at the figure.
+    pub points: Range<usize>,
+    /// The figure.
+    pub value: f64,
+    /// Points at it.
+    pub at: usize,
+    /// Points that can be judged.
+    pub rows: usize,
+}
+
+/// The clearest flat top of values; NaN says nothing.
+///
+/// ```
+/// use plume_udfs::patterns::flat_top::{FlatTopRule, flat_top};
+/// let rule = FlatTopRule {
+///     tolerance: 0.001, least: 4.0, share: 0.1, elsewhere: 0.01, above: 0.01, above_elsewhere: 0.1,
+///     pile: 2.0, frozen: 0.95, distinct: 2.0,
+/// };
+/// // 7 is exceeded before and after, never between.
+/// let values = [8.0, 9.0, 8.5, 7.0, 7.0, 6.0, 7.0, 7.0, 5.0, 7.0, 9.5, 8.0];
+/// let top = flat_top(&values, &rule).unwrap();
+/// assert_eq!((top.points, top.value, top.at, top.rows), (3..10, 7.0, 5, 7));
+/// ```
+pub fn flat_top(values: &[f64], rule: &FlatTopRule) -> Option<FlatTop> {
+    let value = most_repeated(values, rule.least / 2.0)?;
+    let reach = value.abs() * rule.tolerance;
+    let (at, below) = evidence(rule.share, rule.elsewhere);
+    let (above, _) = evidence(rule.above, rule.above_elsewhere);
+    let says = |of: f64| match of - value {
+        off if off.abs() <= reach => at,
+        off if off > reach => above,
+        off if off < 0.0 => below,
+        _ => 0.0,
+    };
+    let says: Vec<f64> = values.iter().map(|of| says(*of)).collect();
+    let greatest = segments(&says, at).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let inside = values.get(greatest.points.clone()).unwrap_or_default();
+    let count = |values: &[f64], is: &dyn Fn(f64) -> bool| values.iter().filter(|of| is(**of)).count();
+    let is_at = |of: f64| (of - value).abs() <= reach;
+    let top = FlatTop {
+        at: count(inside, &is_at),
+        rows: count(inside, &|of| !of.is_nan()),
+        points: greatest.points,
+        value,
+    };
+    let not_above = count(inside, &|of| of <= value + reach) as f64;
+    if (top.at as f64) < rule.least || top.at as f64 >= rule.frozen * not_above {
+        return None;
+    }
+    let outside = |is: &dyn Fn(f64) -> bool| count(values, is).saturating_sub(count(inside, is));
+    let (rest, exceeding) = (outside(&|of| !of.is_nan()), outside(&|of| of > value + reach));
+    if (exceeding as f64) < rule.above_elsewhere * rest as f64 {
+        return None;
+    }
+    let others = inside.iter().copied().filter(|of| !of.is_nan() && !is_at(*of)).collect();
+    let (distinct, greatest) = distinct_and_greatest_count(others);
+    let is_pile = top.at as f64 >= rule.pile * greatest as f64 && distinct as f64 >= rule.distinct;
+    is_pile.then_some(top)
+}
+
+/// The value that most often follows itself, the greatest of equals, if it does so often enough.
+fn most_repeated(values: &[f64], least: f64) -> Option<f64> {
+    let present = || values.iter().copied().filter(|value| value.is_finite());
+    let pairs = present().zip(present().skip(1));
+    let mut repeated: Vec<f64> = pairs.filter(|(a, b)| a == b).map(|(a, _)| a).collect();
+    repeated.sort_unstable_by(f64::total_cmp);
+    let longest = repeated.chunk_by(|a, b| a == b).max_by_key(|chunk| chunk.len())?;
+    if (longest.len() as f64) < least { None } else { longest.first().copied() }
+}
+
+/// How many different values there are, and how often the most frequent of them occurs.
+fn distinct_and_greatest_count(mut values: Vec<f64>) -> (usize, usize) {
+    values.sort_unstable_by(f64::total_cmp);
+    let counts = || values.chunk_by(|a, b| a == b).map(<[f64]>::len);
+    (counts().count(), counts().max().unwrap_or_default())
+}
