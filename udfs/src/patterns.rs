@@ -18,12 +18,14 @@
 //! | [`score`] | from a statistic to a score |
 //! | [`segments`] | where a pattern begins and ends |
 //! | [`robust`] | medians and quantiles |
+//! | [`departure`] | stretches where a series stands off its own level |
 
 pub mod calibration_tampering;
 pub mod calibration_without_trace;
 pub mod clock_games;
 pub mod constant_value;
 pub mod conversion_mismatch;
+pub mod departure;
 pub mod digit_preference;
 pub mod dilution;
 pub mod duplicate_identity;
