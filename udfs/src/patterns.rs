@@ -21,12 +21,14 @@
 //! | [`robust`] | medians and quantiles |
 //! | [`evidence`] | what a point says for or against a pattern |
 //! | [`flat_top`] | values that pile up at their own greatest |
+//! | [`departure`] | stretches where a series stands off its own level |
 
 pub mod calibration_tampering;
 pub mod calibration_without_trace;
 pub mod clock_games;
 pub mod constant_value;
 pub mod conversion_mismatch;
+pub mod departure;
 pub mod digit_preference;
 pub mod dilution;
 pub mod duplicate_identity;

@@ -1,10 +1,70 @@
-//! P11 `oxygen_tampering`.
+//! P11 `oxygen_tampering` (氧量造假): oxygen is shown too low.
+//!
+//! Mechanism: the converted value is C × (21 − O₂s) ÷ (21 − O₂); an oxygen reading set lower makes
+//! it smaller, while nothing else in the duct changes.
+//!
+//! Formula: x = ln(21 − O₂), less its level in the hour's class of load; stretches where x stands
+//! above its own level. Statistic: the fall of the median of oxygen below its level at the load,
+//! in points of %.
+//!
+//! Excused: less air in truth, as of a new burner, which moves other things: pollutants rise, or
+//! the flow falls, by at least half of the factor, or nitrogen oxides go either way by `burner`.
+//!
+//! Example: O₂ from 9 to 6 % is a fall by 3 points; with `suspect` 1.2 and `certain` 4 its score
+//! is 0.5 + 0.5 × 1.8 ÷ 2.8 = 0.821.
 
-use super::hit::Hit;
-use super::outlet::Outlet;
+use super::departure::{Departure, departures, less_load, log_of_positive, logs, shift_in};
+use super::hit::{Evidence, Hit};
+use super::outlet::{FactorSeries, Outlet};
+use super::robust::median;
+use super::score::score;
 use super::thresholds::Thresholds;
 
+/// Oxygen of air, %, as the formula of conversion has it.
+const AIR: f64 = 21.0;
+
 /// Looks for the pattern in an outlet.
-pub fn detect(_outlet: &Outlet, _thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    Vec::new()
+pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+    let Some(series) = outlet.factor("a19001") else { return Vec::new() };
+    let hours = series.hours();
+    let threshold = |key| thresholds.of("a19001", hours.grid.grain(), key);
+    let (load, oxygen) = (outlet.load(), hours.usable_values());
+    let found = oxygen_tampering(&oxygen, load, threshold("least"), threshold("hours"));
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let residual = |series: &FactorSeries| less_load(&logs(series.hours()), load);
+    let pollutants: Vec<_> = outlet.pollutants().map(|series| (series, residual(series))).collect();
+    let flow = outlet.factor("a00000").map(residual).unwrap_or_default();
+    let levels = less_load(&oxygen, load);
+    let is_real = |stretch: &Departure| {
+        let shifts = pollutants.iter().map(|(series, of)| (series, shift_in(of, &stretch.points)));
+        let shifts: Vec<_> = shifts.filter(|(_, shift)| shift.is_finite()).collect();
+        let of_all = median(&mut shifts.iter().map(|(_, shift)| *shift).collect::<Vec<f64>>());
+        let is_burner = |(series, shift): &(&&FactorSeries, f64)| {
+            series.factor == "a21002" && shift.abs() >= threshold("burner")
+        };
+        let half = stretch.shift / 2.0;
+        of_all >= half || -shift_in(&flow, &stretch.points) >= half || shifts.iter().any(is_burner)
+    };
+    let hit = |stretch: &Departure| {
+        let fall = -shift_in(&levels, &stretch.points);
+        let score = score(fall, threshold("suspect"), threshold("certain"));
+        stretch.hit("a19001", hours, score, Evidence::default().number("oxygen_fall", fall))
+    };
+    found.iter().filter(|stretch| !is_real(stretch)).map(hit).collect()
+}
+
+/// The stretches where oxygen, %, is low for its load: ln(21 − O₂) less its level at the load is
+/// at least `least` above its own, with the evidence of at least `weight` hours.
+///
+/// ```
+/// use plume_udfs::patterns::oxygen_tampering::oxygen_tampering;
+/// let mut oxygen = vec![9.0; 100];
+/// oxygen[40..60].fill(6.0);
+/// assert_eq!(oxygen_tampering(&oxygen, &[], 0.05, 6.0)[0].points, 40..60);
+/// ```
+pub fn oxygen_tampering(oxygen: &[f64], load: &[f64], least: f64, weight: f64) -> Vec<Departure> {
+    let shares: Vec<f64> = oxygen.iter().map(|oxygen| log_of_positive(AIR - oxygen)).collect();
+    departures(&less_load(&shares, load), least, weight)
 }

@@ -1,0 +1,183 @@
+//! Stretches where a series stands off its own level.
+//!
+//! The level is the middle of the shortest interval that holds half of the values, which a
+//! deed of a third of the time doesn't move. Points then speak for or against a stretch by
+//! which side of half the shift they lie on; a second pass takes level, spread and shift from
+//! what the first has found. Series are given so that the suspect direction is up.
+
+use std::ops::Range;
+
+use super::hit::{Evidence, Hit};
+use super::outlet::Points;
+use super::robust::{median, median_and_mad, quantile};
+use super::segments::{Segment, segments};
+
+/// Values that levels are taken from; more add time, not truth.
+const SAMPLE: usize = 900;
+/// Classes of load.
+const CLASSES: usize = 6;
+/// Values without which a class or a stretch has no level.
+const FEW: usize = 12;
+/// Median absolute deviations in a standard deviation of a normal distribution.
+const MAD_TO_SD: f64 = 1.4826;
+
+/// A stretch off the level.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Departure {
+    /// Its points.
+    pub points: Range<usize>,
+    /// How far its median lies above the level.
+    pub shift: f64,
+    /// The level outside of all stretches.
+    pub level: f64,
+    /// Standard deviation outside of all stretches, from the median absolute deviation.
+    pub spread: f64,
+    /// Points with a value.
+    pub rows: usize,
+}
+
+impl Departure {
+    /// A hit of this stretch on a series.
+    pub fn hit(&self, factor: &str, on: &Points, score: f64, evidence: Evidence) -> Hit {
+        let span = on.span(&self.points);
+        Hit {
+            factor: factor.to_owned(),
+            started: span.start,
+            ended: span.end,
+            score,
+            rows: self.rows,
+            evidence,
+        }
+    }
+}
+
+/// Finite values of a slice, at most some hundreds of them, evenly chosen.
+pub fn sample(values: &[f64]) -> Vec<f64> {
+    let step = values.len().div_ceil(SAMPLE).max(1);
+    // An odd step that shares no factor with 24, so that all hours of the day are seen.
+    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0).unwrap_or(step);
+    let chosen: Vec<f64> = values.iter().step_by(step).copied().filter(|value| value.is_finite()).collect();
+    if chosen.len() >= FEW || step == 1 {
+        return chosen;
+    }
+    values.iter().copied().filter(|value| value.is_finite()).take(SAMPLE).collect()
+}
+
+/// Middle of the shortest interval that holds half of the values; NaN where there are none.
+///
+/// ```
+/// use plume_udfs::patterns::departure::densest;
+/// // Half of 7 values, rounded up, is 4: 1 to 1.3 is shorter than any other four.
+/// assert!((densest(vec![9.0, 1.0, 1.1, 1.2, 1.3, 8.0, 7.0]) - 1.15).abs() < 1e-9);
+/// ```
+pub fn densest(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let half = values.len().div_ceil(2);
+    let widths = values.windows(half.max(1)).filter_map(|window| Some((*window.first()?, *window.last()?)));
+    let shortest = widths.min_by(|a, b| (a.1 - a.0).total_cmp(&(b.1 - b.0)));
+    shortest.map_or(f64::NAN, |(low, high)| low / 2.0 + high / 2.0)
+}
+
+/// The median of the finite values of a stretch; NaN where there are none.
+pub fn median_in(values: &[f64], points: &Range<usize>) -> f64 {
+    median(&mut sample(values.get(points.clone()).unwrap_or_default()))
+}
+
+/// The median of the finite values outside of a stretch; NaN where there are none.
+pub fn median_outside(values: &[f64], points: &Range<usize>) -> f64 {
+    let before = values.get(..points.start).unwrap_or_default();
+    let after = values.get(points.end..).unwrap_or_default();
+    let mut outside = sample(before);
+    outside.extend(sample(after));
+    median(&mut outside)
+}
+
+/// How far a stretch's median lies above that of the rest; NaN where one of them has no value.
+pub fn shift_in(values: &[f64], points: &Range<usize>) -> f64 {
+    median_in(values, points) - median_outside(values, points)
+}
+
+/// Natural logarithms of the values that may be judged; NaN elsewhere and at 0 and below.
+pub fn logs(points: &Points) -> Vec<f64> {
+    (0..points.len()).map(|point| points.usable_value(point)).map(log_of_positive).collect()
+}
+
+/// The natural logarithm; NaN at 0 and below.
+pub fn log_of_positive(value: f64) -> f64 {
+    if value > 0.0 { value.ln() } else { f64::NAN }
+}
+
+/// A series less its level in each class of load. Where there is no load, or one that doesn't
+/// vary, the series itself.
+pub fn less_load(values: &[f64], load: &[f64]) -> Vec<f64> {
+    let known = sample(load);
+    let bound = |class: usize| quantile(&mut known.clone(), class as f64 / CLASSES as f64);
+    let bounds: Vec<f64> = (1..CLASSES).map(bound).collect();
+    if known.len() < CLASSES * FEW || bounds.first() == bounds.last() {
+        return values.to_vec();
+    }
+    let class_of = |load: f64| bounds.iter().filter(|bound| load > **bound).count();
+    let mut classes: [Vec<f64>; CLASSES] = Default::default();
+    for (value, load) in values.iter().zip(load).filter(|(value, load)| value.is_finite() && load.is_finite()) {
+        if let Some(class) = classes.get_mut(class_of(*load)) {
+            class.push(*value);
+        }
+    }
+    let level = |class: &Vec<f64>| if class.len() < FEW { f64::NAN } else { densest(sample(class)) };
+    let levels = classes.each_ref().map(level);
+    let of = |(at, value): (usize, &f64)| {
+        let load = load.get(at).copied().unwrap_or(f64::NAN);
+        let level = levels.get(class_of(load)).copied().unwrap_or(f64::NAN);
+        if load.is_finite() { value - level } else { f64::NAN }
+    };
+    values.iter().enumerate().map(of).collect()
+}
+
+/// Evidence of each point for a shift above a level: 1 from the shift on, −1 at the level and below.
+fn evidence(values: &[f64], level: f64, shift: f64) -> Vec<f64> {
+    let half = shift / 2.0;
+    values.iter().map(|value| ((value - level - half) / half).clamp(-1.0, 1.0)).collect()
+}
+
+fn outside(values: &[f64], found: &[Segment]) -> Vec<f64> {
+    let mut rest = values.to_vec();
+    for segment in found {
+        rest.get_mut(segment.points.clone()).unwrap_or_default().fill(f64::NAN);
+    }
+    rest
+}
+
+/// The stretches where a series stands at least `least` above its own level, of evidence of at
+/// least `weight` points, in order of time. None where less than a quarter lies outside of them.
+///
+/// ```
+/// use plume_udfs::patterns::departure::departures;
+/// // Level 0; ten points at 1 are a stretch, the single one at 1 is not.
+/// let mut values = vec![0.0; 60];
+/// values[20..30].fill(1.0);
+/// values[50] = 1.0;
+/// let found = departures(&values, 0.5, 5.0);
+/// assert_eq!((found.len(), found[0].points.clone(), found[0].shift), (1, 20..30, 1.0));
+/// ```
+pub fn departures(values: &[f64], least: f64, weight: f64) -> Vec<Departure> {
+    let level = densest(sample(values));
+    if !level.is_finite() || least.is_nan() || least <= 0.0 {
+        return Vec::new();
+    }
+    let first = segments(&evidence(values, level, least), weight);
+    let Some(greatest) = first.iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence)) else { return Vec::new() };
+    let rest = outside(values, &first);
+    let finite = |values: &[f64]| values.iter().filter(|value| value.is_finite()).count();
+    if finite(&rest) * 4 < finite(values) {
+        return Vec::new();
+    }
+    let (level, mad) = median_and_mad(&mut sample(&rest));
+    let shift = (median_in(values, &greatest.points) - level).max(least);
+    let second = segments(&evidence(values, level, shift), weight);
+    let departure = |segment: Segment| {
+        let within = values.get(segment.points.clone()).unwrap_or_default();
+        let shift = median(&mut sample(within)) - level;
+        Departure { rows: finite(within), points: segment.points, shift, level, spread: MAD_TO_SD * mad }
+    };
+    second.into_iter().map(departure).filter(|departure| departure.shift.is_finite()).collect()
+}
