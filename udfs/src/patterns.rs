@@ -18,6 +18,8 @@
 //! | [`score`] | from a statistic to a score |
 //! | [`segments`] | where a pattern begins and ends |
 //! | [`robust`] | medians and quantiles |
+//! | [`excess`] | stretches of deviations above a tolerance |
+//! | [`documented`] | whether a record accounts for a change |
 
 pub mod calibration_tampering;
 pub mod calibration_without_trace;
@@ -26,7 +28,9 @@ pub mod constant_value;
 pub mod conversion_mismatch;
 pub mod digit_preference;
 pub mod dilution;
+pub mod documented;
 pub mod duplicate_identity;
+pub mod excess;
 pub mod findings;
 pub mod flag_abuse;
 pub mod hit;
