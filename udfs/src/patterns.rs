@@ -44,6 +44,8 @@ pub mod logger_parameter_change;
 pub mod low_variance;
 pub mod maximum_clamp;
 pub mod night_discharge;
+#[cfg(test)]
+mod odd_records;
 pub mod outage_at_high_load;
 pub mod outlet;
 pub mod oxygen_tampering;
@@ -62,6 +64,8 @@ pub mod standard_solution;
 pub mod step_after_maintenance;
 pub mod stopped_but_emitting;
 pub mod stream_mismatch;
+#[cfg(test)]
+pub(crate) mod survival;
 pub mod synthetic_series;
 pub mod thresholds;
 pub mod zero_or_negative_run;

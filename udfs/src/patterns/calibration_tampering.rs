@@ -97,8 +97,11 @@ pub struct Measured {
 
 fn measured(signal: &RawSignal) -> Option<Measured> {
     let RawSignal { ts, signal, reading, phase, .. } = *signal;
-    (phase == Phase::Measure && signal.is_finite() && reading.is_finite())
-        .then_some(Measured { ts, signal, reading })
+    (phase == Phase::Measure && signal.is_finite() && reading.is_finite()).then_some(Measured {
+        ts,
+        signal,
+        reading,
+    })
 }
 
 /// A line from signal to concentration.
@@ -129,7 +132,8 @@ fn line_at(lines: &[Line], ts: i64) -> Option<&Line> {
 /// The lines that a monitor reported, each where it differs from the one before.
 fn lines_of(outlet: &Outlet, factor: &str) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
-    let of_factor = outlet.records.params.iter().filter(|param| param.factor == factor && param.value.is_finite());
+    let of_factor =
+        outlet.records.params.iter().filter(|param| param.factor == factor && param.value.is_finite());
     for param in of_factor {
         let before = lines.last().copied();
         let mut line = before.unwrap_or(Line { from: param.ts, slope: f64::NAN, intercept: 0.0 });
@@ -158,7 +162,11 @@ fn readings_by(lines: &[Line], times: &[i64], level: f64) -> Vec<Measured> {
     let Some(first) = lines.first() else { return Vec::new() };
     let signal = (level - first.intercept) / first.slope;
     let reading = |ts: i64| line_at(lines, ts).map(|line| Measured { ts, signal, reading: line.at(signal) });
-    times.iter().filter_map(|ts| reading(*ts)).filter(|m| m.signal.is_finite() && m.reading.is_finite()).collect()
+    times
+        .iter()
+        .filter_map(|ts| reading(*ts))
+        .filter(|m| m.signal.is_finite() && m.reading.is_finite())
+        .collect()
 }
 
 /// The line that most signals follow: median slope between neighbours that differ enough, median intercept.
@@ -166,9 +174,12 @@ fn own_line(measured: &[Measured]) -> Option<Line> {
     let first = measured.first()?;
     let neighbours = || measured.iter().zip(measured.iter().skip(1));
     let steps = || neighbours().map(|(a, b)| (b.signal - a.signal, b.reading - a.reading));
-    let usual_step = median(&mut steps().map(|(signal, _)| signal.abs()).filter(|s| s.is_finite()).collect::<Vec<f64>>());
+    let usual_step =
+        median(&mut steps().map(|(signal, _)| signal.abs()).filter(|s| s.is_finite()).collect::<Vec<f64>>());
     let steep = steps().filter(|(signal, _)| signal.abs() >= usual_step && *signal != 0.0);
-    let slope = median(&mut steep.map(|(signal, reading)| reading / signal).filter(|s| s.is_finite()).collect::<Vec<f64>>());
+    let slope = median(
+        &mut steep.map(|(signal, reading)| reading / signal).filter(|s| s.is_finite()).collect::<Vec<f64>>(),
+    );
     let rests = measured.iter().map(|m| m.reading - slope * m.signal).filter(|rest| rest.is_finite());
     let intercept = median(&mut rests.collect::<Vec<f64>>());
     Some(Line { from: first.ts, slope, intercept }).filter(|line| line.intercept.is_finite())
@@ -201,7 +212,8 @@ fn accepted_lines(
         let former = at.checked_sub(1).and_then(|former| lines.get(former));
         let next = lines.get(at + 1);
         let comes_back = next.zip(at.checked_sub(1).and_then(|f| lines.get(f)));
-        let is_undone = comes_back.is_some_and(|(next, former)| next.is_same(former) && !is_documented(next.from));
+        let is_undone =
+            comes_back.is_some_and(|(next, former)| next.is_same(former) && !is_documented(next.from));
         let rise = line.at(signal) / before.at(signal) - 1.0;
         if former.is_some() && is_documented(line.from) && !is_undone {
             since = at;
@@ -235,4 +247,72 @@ pub fn calibration_tampering(measured: &[Measured], lines: &[Line], floor: f64) 
         Some((due - m.reading) / due.abs().max(floor))
     };
     measured.iter().map(|m| shortfall(m).unwrap_or(f64::NAN)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, check, param, scaled, signals, survives};
+    use super::super::survival::{assert_found, found, hourly, stack};
+    use super::*;
+
+    const PATTERN: &str = "calibration_tampering";
+
+    /// Signals with a gain of 2; readings of which a share is left while the deed lasts.
+    fn outlet(left: f64, with_params: bool, checks: &[i64]) -> Outlet {
+        let honest = stack(1, HALF_YEAR);
+        let readings = scaled(&honest, left);
+        let mut outlet = hourly(readings.clone());
+        let raw = signals(&honest, &honest, 2.0);
+        let series = &mut outlet.factors[0];
+        series.signals =
+            raw.iter().zip(&readings).map(|(s, reading)| RawSignal { reading: *reading, ..*s }).collect();
+        if with_params {
+            let at = |hour: usize| hour as i64 * HOUR_US;
+            let slopes = [(0, 2.0), (at(DEED.start), 2.0 * left), (at(DEED.end), 2.0)];
+            outlet.records.params = slopes.map(|(ts, slope)| param("i13008", ts, slope)).to_vec();
+        }
+        outlet.records.checks = checks.iter().map(|hour| check("span", hour * HOUR_US, 80.0, 80.0)).collect();
+        outlet
+    }
+
+    #[test]
+    fn lowered_readings_are_found_at_every_strength() {
+        for left in [0.9, 0.75, 0.5] {
+            for with_params in [false, true] {
+                let outlet = outlet(left, with_params, &[]);
+                assert_found(PATTERN, detect, &outlet, DEED.start, DEED.end, 1);
+                // 1 − 0.9 = 0.1 is certain.
+                assert!(found(PATTERN, detect, &outlet)[0].score > 0.99);
+            }
+        }
+    }
+
+    #[test]
+    fn a_slope_alone_is_enough() {
+        let mut outlet = outlet(0.75, true, &[]);
+        outlet.factors[0].signals.clear();
+        assert_found(PATTERN, detect, &outlet, DEED.start, DEED.end, 1);
+    }
+
+    #[test]
+    fn a_documented_calibration_is_none() {
+        // A slope that a check documents, and that stays.
+        let mut documented = outlet(0.75, true, &[DEED.start as i64]);
+        documented.records.params.truncate(2);
+        documented.factors[0]
+            .signals
+            .iter_mut()
+            .filter(|s| s.ts >= DEED.end as i64 * HOUR_US)
+            .for_each(|s| s.reading *= 0.75);
+        assert_eq!(found(PATTERN, detect, &documented), []);
+        // Checks once a week are no excuse: the next is 60 h off.
+        let weekly: Vec<i64> = (0..25).map(|week| week * 168 + 48).collect();
+        assert_found(PATTERN, detect, &outlet(0.75, true, &weekly), DEED.start, DEED.end, 1);
+        assert_eq!(found(PATTERN, detect, &outlet(1.0, true, &weekly)), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

@@ -91,7 +91,8 @@ fn seen_near(series: &FactorSeries, ts: i64, window: i64) -> Vec<f64> {
     let grid = series.fine.grid;
     // An hour's mean hides a check that takes minutes.
     if grid.step < HOUR_US {
-        let point = |ts: i64| usize::try_from(ts.saturating_sub(grid.start) / grid.step.max(1)).unwrap_or_default();
+        let point =
+            |ts: i64| usize::try_from(ts.saturating_sub(grid.start) / grid.step.max(1)).unwrap_or_default();
         let columns = [&series.fine.value, &series.fine.value_min, &series.fine.value_max];
         let near = columns.into_iter().filter_map(|column| {
             column.get(point(from).min(column.len())..point(to).saturating_add(1).min(column.len()))
@@ -129,4 +130,55 @@ pub fn calibration_without_trace(readings: &[f64], gas: Gas) -> Option<bool> {
         Gas::Span(concentration, near) => concentration.is_finite() && near.is_finite(),
     };
     (is_known && !readings.is_empty()).then(|| readings.iter().any(shows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, check, signals, survives};
+    use super::super::outlet::{Phase, RawSignal};
+    use super::super::survival::{found, hourly, stack};
+    use super::*;
+
+    const PATTERN: &str = "calibration_without_trace";
+
+    /// A span check with 100 every week, with a signal of it where `is_traced`.
+    fn outlet(is_traced: impl Fn(usize) -> bool) -> Outlet {
+        let values = stack(1, HALF_YEAR);
+        let mut outlet = hourly(values.clone());
+        let mut raw = signals(&values, &values, 2.0);
+        for hour in (48..HALF_YEAR).step_by(168) {
+            outlet.records.checks.push(check("span", hour as i64 * HOUR_US, 100.0, 99.5));
+            if is_traced(hour) {
+                let ts = hour as i64 * HOUR_US + 1;
+                raw.push(RawSignal { ts, signal: 49.8, reading: 99.5, logged: 99.5, phase: Phase::Span });
+            }
+        }
+        raw.sort_by_key(|signal| signal.ts);
+        outlet.factors[0].signals = raw;
+        outlet
+    }
+
+    #[test]
+    fn checks_on_paper_are_found() {
+        let hits = found(PATTERN, detect, &outlet(|hour| !DEED.contains(&hour)));
+        // Checks at 48 + 168 n: of those within the deed the first at 1560, the last at 2904, nine of them.
+        assert_eq!(
+            (hits.len(), hits[0].started / HOUR_US, hits[0].ended / HOUR_US, hits[0].rows),
+            (1, 1560, 2905, 9)
+        );
+        let every_second = found(PATTERN, detect, &outlet(|hour| !DEED.contains(&hour) || hour == 1728));
+        assert_eq!(every_second.len(), 1);
+    }
+
+    #[test]
+    fn a_logger_that_never_shows_a_check_is_not() {
+        assert_eq!(found(PATTERN, detect, &outlet(|_| false)), []);
+        assert_eq!(found(PATTERN, detect, &outlet(|_| true)), []);
+        assert_eq!(found(PATTERN, detect, &outlet(|hour| hour != 1560)), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

@@ -81,3 +81,42 @@ pub fn clock_games(delays: &[f64], step: f64, longest: f64) -> Vec<f64> {
     };
     delays.iter().enumerate().map(deviation).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, delayed, survives};
+    use super::super::survival::{assert_found, even, found, outlet, stack};
+    use super::*;
+
+    const PATTERN: &str = "clock_games";
+
+    fn outlet_of(delay: impl Fn(usize, f64) -> f64) -> Outlet {
+        let delays =
+            even(4, HALF_YEAR).into_iter().enumerate().map(|(at, part)| delay(at, 30.0 + 60.0 * part));
+        outlet(delayed(stack(1, HALF_YEAR), delays.collect()))
+    }
+
+    #[test]
+    fn a_shifted_clock_is_found_at_every_strength() {
+        for shift in [600.0, 1800.0, -1800.0, 7200.0] {
+            let shifted = outlet_of(|at, usual| if DEED.contains(&at) { usual + shift } else { usual });
+            // Where the clock goes back by hours, the last row looks like one that came with the next.
+            assert_found(PATTERN, detect, &shifted, DEED.start, DEED.end, 1);
+        }
+    }
+
+    #[test]
+    fn an_outage_that_is_made_good_is_not() {
+        // Every 500 hours an outage of 40, after which all rows arrive together.
+        let outage = |at: usize, usual: f64| {
+            if at % 500 < 40 { usual + (40 - at % 500) as f64 * 3600.0 } else { usual }
+        };
+        assert_eq!(found(PATTERN, detect, &outlet_of(outage)), []);
+        assert_eq!(found(PATTERN, detect, &outlet_of(|_, usual| usual + 7000.0)), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
+}

@@ -39,7 +39,11 @@ pub fn maintenance_of<'a>(
     outlet: &'a Outlet,
     factor: &'a str,
 ) -> impl Iterator<Item = &'a MaintenanceRecord> {
-    outlet.records.maintenance.iter().filter(move |record| record.factor.is_empty() || record.factor == factor)
+    outlet
+        .records
+        .maintenance
+        .iter()
+        .filter(move |record| record.factor.is_empty() || record.factor == factor)
 }
 
 #[cfg(test)]

@@ -29,7 +29,9 @@ use crate::time::{HOUR_US, day_of};
 
 /// Looks for the pattern in an outlet; it stands on the first pollutant.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let Some(series) = outlet.pollutants().next().or_else(|| outlet.factors.first()) else { return Vec::new() };
+    let Some(series) = outlet.pollutants().next().or_else(|| outlet.factors.first()) else {
+        return Vec::new();
+    };
     let threshold = |key| thresholds.of(&series.factor, outlet.hours.grain(), key);
     let overlap = (threshold("overlap_hours") * HOUR_US as f64) as i64;
     let days = duplicate_identity(&outlet.records.peers, threshold("share"), overlap);
@@ -107,4 +109,69 @@ pub fn duplicate_identity(peers: &[PeerRecord], share: f64, overlap: i64) -> Vec
         }
     };
     of_days.chunk_by(|a, b| day_of(a.span.start) == day_of(b.span.start)).map(day).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, survives};
+    use super::super::survival::{found, hourly, stack};
+    use super::*;
+    use crate::time::DAY_US;
+
+    const PATTERN: &str = "duplicate_identity";
+
+    /// Peers of half a year: on each day those that `of_day` tells: address, hours, packets.
+    fn outlet(of_day: impl Fn(i64) -> Vec<(&'static str, Range<i64>, usize)>) -> Outlet {
+        let mut outlet = hourly(stack(1, HALF_YEAR));
+        let days = 0..HALF_YEAR as i64 / 24;
+        outlet.records.peers = days
+            .flat_map(|day| {
+                let peer = move |(peer, hours, packets): (&str, Range<i64>, usize)| PeerRecord {
+                    peer: peer.to_owned(),
+                    span: day * DAY_US + hours.start * HOUR_US..day * DAY_US + hours.end * HOUR_US - 1,
+                    packets,
+                };
+                of_day(day).into_iter().map(peer)
+            })
+            .collect();
+        outlet
+    }
+
+    #[test]
+    fn a_second_device_is_found_at_every_strength() {
+        for packets in [150, 700, 1500] {
+            let outlet = outlet(|day| {
+                let mut peers = vec![("10.0.0.1", 0..24, 1500)];
+                if DEED.contains(&(day as usize * 24)) {
+                    peers.push(("10.9.9.9", 0..24, packets));
+                }
+                peers
+            });
+            let hits = found(PATTERN, detect, &outlet);
+            // Days 63 to 122: the first whose hour 0 is within the deed starts at hour 1512, the last ends at 2952.
+            assert_eq!((hits.len(), hits[0].started, hits[0].rows), (1, 1512 * HOUR_US, 60), "{packets}");
+            assert_eq!(hits[0].ended, 2952 * HOUR_US - 1);
+        }
+    }
+
+    #[test]
+    fn a_backup_line_is_not() {
+        let backup = outlet(|day| match day % 3 {
+            0 => vec![("10.0.0.1", 0..24, 900), ("10.9.9.9", 5..20, 600)],
+            _ => vec![("10.0.0.1", 0..24, 1500)],
+        });
+        assert_eq!(found(PATTERN, detect, &backup), []);
+        let moved =
+            outlet(
+                |day| {
+                    if day < 90 { vec![("10.0.0.1", 0..24, 1500)] } else { vec![("10.9.9.9", 0..24, 1500)] }
+                },
+            );
+        assert_eq!(found(PATTERN, detect, &moved), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

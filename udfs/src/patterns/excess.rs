@@ -20,10 +20,10 @@ pub struct Excess {
 ///
 /// ```
 /// use plume_udfs::patterns::excess::excesses;
-/// let found = excesses(&[0.0, 0.3, 0.2, 0.0, 0.4, 0.0], 0.1, 2.0);
+/// let found = excesses(&[0.0, 0.5, 0.25, 0.0, 0.5, 0.75, 0.0], 0.1, 2.0);
 /// assert_eq!(found.len(), 1);
-/// // Three above and one below; the median of 0.3, 0.2, 0, 0.4 is 0.25.
-/// assert_eq!((found[0].points.clone(), found[0].rows, found[0].typical), (1..5, 4, 0.25));
+/// // Four above and one below; the median of 0, 0.25, 0.5, 0.5, 0.75 is 0.5.
+/// assert_eq!((found[0].points.clone(), found[0].rows, found[0].typical), (1..6, 5, 0.5));
 /// ```
 pub fn excesses(deviations: &[f64], tolerance: f64, least: f64) -> Vec<Excess> {
     let evidence: Vec<f64> = deviations.iter().map(|deviation| sign(*deviation, tolerance)).collect();

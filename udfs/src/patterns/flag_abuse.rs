@@ -6,13 +6,13 @@
 //! Formula: an hour is an occasion where the last unflagged value, at most `memory_hours` before, is
 //! above `near` × limit, or where a flagged hour itself still tells a value above the limit. Each
 //! first hour of a flag, and each occasion without one, is evidence: ln(p₁ ÷ p₀) for a flag on an occasion
-//! and ln((1 − p₁) ÷ (1 − p₀)) for none, with p₁ = `rate` and p₀ the share of other hours in which a
+//! and ln((1 − p₁) ÷ (1 − p₀)) for none; a flag without an occasion speaks against it, by `unrelated` of a case;
+//! with p₁ = `rate` and p₀ the share of other hours in which a
 //! flag begins. Within a stretch of evidence, lift = (cases ÷ occasions) ÷ p₀. Score: the lesser of
 //! lift (`suspect` → 0.5, `certain` → 1) and cases (`suspect_cases` → 0.5, `certain_cases` → 1).
 //!
 //! Excused: flags on schedule, which follow low values as often (p₀); few and long failures (cases
-//! are counted, not hours); flags T (over range) and of a stop; a last value that fell, which is no
-//! reason to hide the next.
+//! are counted, not hours); flags T (over range) and of a stop.
 //!
 //! Example: 1000 other hours with 20 flags, p₀ = 0.02; 20 occasions with 12 flags: 0.6 ÷ 0.02 = 30, 12 cases.
 //! With `certain` 10, `suspect_cases` 6 and `certain_cases` 12 the score is 1.
@@ -51,14 +51,15 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     let usual_rate = usual_rate(&hours).max(threshold("least_rate"));
     let rate = threshold("rate").max(2.0 * usual_rate).min(0.5 + 0.5 * usual_rate);
     let (with, without) = ((rate / usual_rate).ln(), ((1.0 - rate) / (1.0 - usual_rate)).ln());
+    // Where flags are abused, some still follow low values.
+    let unrelated = -threshold("unrelated") * with;
     let evidence: Vec<f64> = hours
         .iter()
         .map(|hour| match hour {
             Hour::Case => with,
             Hour::Missed => without,
-            Hour::Other => -usual_rate * with,
-            Hour::Unrelated => -with,
-            Hour::Unknown => 0.0,
+            Hour::Unrelated => unrelated,
+            Hour::Other | Hour::Unknown => 0.0,
         })
         .collect();
     let found = segments(&evidence, with * threshold("suspect_cases") / 2.0);
@@ -121,7 +122,7 @@ pub enum Hour {
 }
 
 /// What each hour says: an occasion is an hour after a last unflagged value above `near`, not older than
-/// `memory` hours and not below the one before it, or a flagged one with a value above `limit`.
+/// `memory` hours, or a flagged one with a value above `limit`.
 ///
 /// ```
 /// use plume_udfs::patterns::flag_abuse::{Hour, flag_abuse};
@@ -132,14 +133,12 @@ pub enum Hour {
 /// ```
 pub fn flag_abuse(values: &[f64], is_flagged: &[bool], limit: f64, near: f64, memory: usize) -> Vec<Hour> {
     let mut hours = Vec::with_capacity(values.len());
-    // The last two unflagged values, and where the last stood.
-    let (mut last, mut before, mut stood) = (f64::NAN, f64::NAN, 0);
+    // The last unflagged value, and where it stood.
+    let (mut last, mut stood) = (f64::NAN, 0);
     let mut was_flagged = false;
     for (at, (value, flagged)) in values.iter().copied().zip(is_flagged.iter().copied()).enumerate() {
         let is_known = last.is_finite() && at - stood <= memory;
-        // No comparison with an unknown value holds, so that the first value counts as risen.
-        let has_risen = !(last < before);
-        let is_occasion = (is_known && last > near && has_risen) || (flagged && value > limit);
+        let is_occasion = (is_known && last > near) || (flagged && value > limit);
         hours.push(match (flagged, is_occasion) {
             (true, _) if was_flagged => Hour::Unknown,
             (true, true) => Hour::Case,
@@ -150,8 +149,63 @@ pub fn flag_abuse(values: &[f64], is_flagged: &[bool], limit: f64, near: f64, me
         });
         was_flagged = flagged;
         if !flagged && value.is_finite() {
-            (before, last, stood) = (last, value, at);
+            (last, stood) = (value, at);
         }
     }
     hours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, survives};
+    use super::super::survival::{FACTOR, even, found, hourly, stack};
+    use super::*;
+    use crate::time::HOUR_US;
+
+    const PATTERN: &str = "flag_abuse";
+
+    /// A stack near its limit of 50; a share of hours above 44 flagged while the deed lasts.
+    fn outlet(share: f64, keeps_values: bool) -> Outlet {
+        let values: Vec<f64> = stack(1, HALF_YEAR).iter().map(|value| value * 1.5).collect();
+        let mut outlet = hourly(values.clone());
+        assert_eq!(outlet.factors[0].factor, FACTOR);
+        let fine = &mut outlet.factors[0].fine;
+        for (at, part) in even(3, HALF_YEAR).into_iter().enumerate() {
+            if DEED.contains(&at) && values[at] > 44.0 && part < share {
+                fine.flag[at] = b'M';
+                fine.value[at] = if keeps_values { values[at] } else { f64::NAN };
+            }
+        }
+        outlet
+    }
+
+    #[test]
+    fn flags_on_high_hours_are_found() {
+        for share in [0.5, 0.75, 1.0] {
+            for keeps_values in [false, true] {
+                let hits = found(PATTERN, detect, &outlet(share, keeps_values));
+                assert_eq!(hits.len(), 1, "{share} {keeps_values}");
+                // High hours come days apart, and nothing is seen between them.
+                assert!((hits[0].started / HOUR_US - DEED.start as i64).abs() < 120, "{hits:?}");
+                assert!((hits[0].ended / HOUR_US - DEED.end as i64).abs() < 120, "{hits:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn scheduled_calibrations_and_long_failures_are_not() {
+        let mut scheduled = outlet(0.0, false);
+        (0..HALF_YEAR).step_by(24).for_each(|at| scheduled.factors[0].fine.flag[at] = b'C');
+        assert_eq!(found(PATTERN, detect, &scheduled), []);
+        let mut failing = outlet(0.0, false);
+        for from in [1000, 1700, 2600, 3500] {
+            failing.factors[0].fine.flag[from..from + 60].fill(b'D');
+        }
+        assert_eq!(found(PATTERN, detect, &failing), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

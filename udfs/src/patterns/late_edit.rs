@@ -43,7 +43,11 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
     }
     let (suspect, certain) = (threshold("suspect"), threshold("certain"));
     let mut edited = late_edit(&points.delay_s, points.grid.hours(1) * HOUR_S, late_s);
-    leave_out_runs(&mut edited, &points.value, points.grid.points(threshold("run_hours")), threshold("fall"));
+    let runs = late_runs(&points.delay_s, late_s);
+    let long = runs.into_iter().filter(|run| run.len() >= points.grid.points(threshold("run_hours")));
+    for run in long.filter(|run| !is_lower(&points.value, run, threshold("fall"))) {
+        edited.iter_mut().take(run.end).skip(run.start).for_each(|edited| *edited = None);
+    }
     let evidence: Vec<f64> = edited
         .iter()
         .map(|edited| match edited {
@@ -60,7 +64,9 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
         let share = rows as f64 / known.max(1) as f64;
         let value_where = |of: bool| {
             let values = inside.iter().zip(points.value.get(segment.points.clone()).unwrap_or_default());
-            median(&mut finite(&values.filter(|(e, _)| **e == Some(of)).map(|(_, v)| *v).collect::<Vec<f64>>()))
+            median(&mut finite(
+                &values.filter(|(e, _)| **e == Some(of)).map(|(_, v)| *v).collect::<Vec<f64>>(),
+            ))
         };
         let span = points.span(&segment.points);
         (rows >= least).then(|| Hit {
@@ -79,26 +85,25 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
     segments(&evidence, least as f64 * suspect).into_iter().filter_map(hit).collect()
 }
 
-/// Takes out of the edited rows the long runs of them that are no lower than what stands beside.
-fn leave_out_runs(edited: &mut [Option<bool>], values: &[f64], longest: usize, fall: f64) {
+/// Runs of late rows.
+fn late_runs(delays: &[f64], late_s: f64) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for at in (0..edited.len()).filter(|at| edited.get(*at) == Some(&Some(true))) {
+    for (at, _) in delays.iter().enumerate().filter(|(_, delay)| **delay >= late_s) {
         match runs.last_mut() {
             Some(run) if run.end == at => run.end = at + 1,
             _ => runs.push(at..at + 1),
         }
     }
-    for run in runs.into_iter().filter(|run| run.len() >= longest) {
-        let length = run.len();
-        let mut beside = finite(values.get(run.start.saturating_sub(length)..run.start).unwrap_or_default());
-        let end = values.len().min(run.end.saturating_add(length));
-        beside.extend(finite(values.get(run.end..end).unwrap_or_default()));
-        let inside = median(&mut finite(values.get(run.clone()).unwrap_or_default()));
-        let is_lower = inside <= (1.0 - fall) * median(&mut beside);
-        if !is_lower {
-            edited.iter_mut().take(run.end).skip(run.start).for_each(|edited| *edited = None);
-        }
-    }
+    runs
+}
+
+/// Whether the median of a run is lower by `fall` than that of as many rows on either side of it.
+fn is_lower(values: &[f64], run: &Range<usize>, fall: f64) -> bool {
+    let mut beside = finite(values.get(run.start.saturating_sub(run.len())..run.start).unwrap_or_default());
+    let end = values.len().min(run.end.saturating_add(run.len()));
+    beside.extend(finite(values.get(run.end..end).unwrap_or_default()));
+    let inside = median(&mut finite(values.get(run.clone()).unwrap_or_default()));
+    inside <= (1.0 - fall) * median(&mut beside)
 }
 
 /// Whether each row was edited: later than `late_s` seconds although, by then, many of the rows after it,
@@ -130,11 +135,57 @@ pub fn late_edit(delays: &[f64], step_s: f64, late_s: f64) -> Vec<Option<bool>> 
         if *delay < late_s {
             return Some(false);
         }
-        let until = (at + 1).saturating_add((delay / step_s) as usize).min(delays.len());
+        // The last of them came with it.
+        let until = at.saturating_add((delay / step_s) as usize).min(delays.len());
         let (from, to) = (before.get(at + 1)?, before.get(until)?);
         let in_time = to.1.saturating_sub(from.1);
         // At least a quarter of the intervals meanwhile, and one.
         (in_time > 0 && 4 * in_time >= until.saturating_sub(at + 1)).then_some(true)
     };
     delays.iter().enumerate().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, delayed, survives};
+    use super::super::survival::{even, found, outlet, stack};
+    use super::*;
+    use crate::time::HOUR_US;
+
+    const PATTERN: &str = "late_edit";
+    const DAY_S: f64 = 86400.0;
+
+    fn outlet_of(late_s: impl Fn(usize, f64, f64) -> f64) -> Outlet {
+        let values = stack(1, HALF_YEAR);
+        let chance = even(4, HALF_YEAR);
+        let delays = (0..HALF_YEAR).map(|at| late_s(at, values[at], chance[at]));
+        outlet(delayed(values.clone(), delays.collect()))
+    }
+
+    #[test]
+    fn edited_hours_are_found_at_every_strength() {
+        for share in [0.15, 0.3, 0.6] {
+            let late =
+                |at: usize, _, part: f64| if DEED.contains(&at) && part < share { 3.0 * DAY_S } else { 60.0 };
+            let hits = found(PATTERN, detect, &outlet_of(late));
+            assert_eq!(hits.len(), 1, "{share}");
+            assert!((hits[0].started / HOUR_US - DEED.start as i64).abs() < 24, "{hits:?}");
+            assert!((hits[0].ended / HOUR_US - DEED.end as i64).abs() < 24, "{hits:?}");
+        }
+    }
+
+    #[test]
+    fn an_outage_that_is_made_good_is_not() {
+        // Three outages of four days; what was held back arrives at their end.
+        let outage = |at: usize, _, _| if at % 1400 < 96 { (96 - at % 1400) as f64 * 3600.0 } else { 60.0 };
+        assert_eq!(found(PATTERN, detect, &outlet_of(outage)), []);
+        // Lost by the platform, and asked for a month later.
+        let lost = |at: usize, _, _| if at % 1400 < 200 { 30.0 * DAY_S } else { 60.0 };
+        assert_eq!(found(PATTERN, detect, &outlet_of(lost)), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

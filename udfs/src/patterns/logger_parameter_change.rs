@@ -34,7 +34,8 @@ const TEMPERATURE: &str = "a01012";
 const HUMIDITY: &str = "a01014";
 /// Parameters of a logger: reference oxygen, velocity-field and pitot coefficients, ranges of its inputs.
 const LOGGER_PARAMS: [&str; 11] = [
-    "i23002", "i23003", "i23004", "i23006", "i23007", "i23008", "i23009", "i23010", "i23011", "i23012", "i23013",
+    "i23002", "i23003", "i23004", "i23006", "i23007", "i23008", "i23009", "i23010", "i23011", "i23012",
+    "i23013",
 ];
 
 /// Looks for the pattern in an outlet.
@@ -113,9 +114,13 @@ pub fn logger_parameter_change(flow: &[f64], velocity: &[f64], state: &[f64]) ->
 /// Changes of what the logger reports, each until it is changed back or the data end.
 fn of_params(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let params = &outlet.records.params;
-    let is_logger = |record: &&ParamRecord| LOGGER_PARAMS.contains(&record.param.as_str()) && record.value.is_finite();
-    let mut names: Vec<(&str, &str)> =
-        params.iter().filter(is_logger).map(|record| (record.factor.as_str(), record.param.as_str())).collect();
+    let is_logger =
+        |record: &&ParamRecord| LOGGER_PARAMS.contains(&record.param.as_str()) && record.value.is_finite();
+    let mut names: Vec<(&str, &str)> = params
+        .iter()
+        .filter(is_logger)
+        .map(|record| (record.factor.as_str(), record.param.as_str()))
+        .collect();
     names.sort_unstable();
     names.dedup();
     let flow = outlet.flow(Medium::Air).or_else(|| outlet.factors.first());
@@ -132,7 +137,8 @@ fn of_params(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         let documented = documented(outlet, of, thresholds);
         let threshold = |key| thresholds.of(of, Grid::grain(&points.grid), key);
         let (suspect, certain) = (threshold("suspect"), threshold("certain"));
-        let changes = changes(&records, suspect, end).into_iter().filter(|c| !documented.accounts_for(c.span.start));
+        let changes =
+            changes(&records, suspect, end).into_iter().filter(|c| !documented.accounts_for(c.span.start));
         let hit = |change: ParamChange| Hit {
             factor: of.to_owned(),
             started: change.span.start,
@@ -183,4 +189,68 @@ pub fn changes(records: &[(i64, f64)], least: f64, end: i64) -> Vec<ParamChange>
     }
     found.extend(open);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, maintenance, scaled, survives};
+    use super::super::outlet::FactorSeries;
+    use super::super::survival::{even, found, hourly, points};
+    use super::*;
+    use crate::time::HOUR_US;
+
+    const PATTERN: &str = "logger_parameter_change";
+
+    /// A duct of 20 m² with some noise of the flow, and a share of it left while the deed lasts.
+    fn outlet(left: f64) -> Outlet {
+        let mut outlet = hourly(Vec::new());
+        let velocity: Vec<f64> = even(1, HALF_YEAR).iter().map(|part| 8.0 + 4.0 * part).collect();
+        let flow: Vec<f64> = velocity
+            .iter()
+            .zip(even(2, HALF_YEAR))
+            .map(|(v, part)| 20.0 * v * (0.995 + 0.01 * part))
+            .collect();
+        let model = outlet.factors[0].clone();
+        let series = |factor: &str, value: Vec<f64>| FactorSeries {
+            factor: factor.to_owned(),
+            fine: points(HOUR_US, value),
+            ..model.clone()
+        };
+        outlet.factors =
+            vec![series(Medium::Air.flow_factor(), scaled(&flow, left)), series(VELOCITY, velocity)];
+        outlet
+    }
+
+    #[test]
+    fn a_smaller_duct_is_found_at_every_strength() {
+        for left in [0.9, 0.75, 0.5] {
+            let hits = found(PATTERN, detect, &outlet(left));
+            assert_eq!(hits.len(), 1);
+            let hours = hits[0].started / HOUR_US..hits[0].ended / HOUR_US;
+            assert_eq!(hours, DEED.start as i64..DEED.end as i64);
+        }
+        assert_eq!(found(PATTERN, detect, &outlet(1.0)), []);
+    }
+
+    #[test]
+    fn a_notice_excuses_it() {
+        let mut noticed = outlet(0.75);
+        noticed.records.maintenance = vec![maintenance(DEED.start as i64 - 3..DEED.start as i64)];
+        assert_eq!(found(PATTERN, detect, &noticed), []);
+    }
+
+    #[test]
+    fn a_reported_coefficient_is_found() {
+        let mut outlet = outlet(1.0);
+        let of = |hour: i64, value| super::super::odd_records::param("i23003", hour * HOUR_US, value);
+        outlet.records.params = vec![of(0, 1.0), of(1500, 0.9), of(2940, 1.0)];
+        let hits = found(PATTERN, detect, &outlet);
+        assert_eq!((hits.len(), hits[0].started, hits[0].ended), (1, 1500 * HOUR_US, 2940 * HOUR_US));
+        assert_eq!(changes(&[(0, 1.0), (5, 0.9)], 0.03, 9), [ParamChange { span: 5..9, from: 1.0, to: 0.9 }]);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

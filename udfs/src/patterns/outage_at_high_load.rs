@@ -30,7 +30,9 @@ use super::thresholds::Thresholds;
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let mut hits: Vec<Hit> =
         outlet.pollutants().flat_map(|series| of_series(outlet, series, thresholds)).collect();
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.started.cmp(&b.started)).then(a.factor.cmp(&b.factor)));
+    hits.sort_by(|a, b| {
+        b.score.total_cmp(&a.score).then(a.started.cmp(&b.started)).then(a.factor.cmp(&b.factor))
+    });
     let mut kept: Vec<Hit> = Vec::new();
     for hit in hits {
         if !kept.iter().any(|other| other.started < hit.ended && hit.started < other.ended) {
@@ -43,7 +45,8 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = series.hours();
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let is_gap: Vec<bool> = points.value.iter().zip(&points.flag).map(|(v, flag)| v.is_nan() && *flag == 0).collect();
+    let is_gap: Vec<bool> =
+        points.value.iter().zip(&points.flag).map(|(v, flag)| v.is_nan() && *flag == 0).collect();
     if is_gap.iter().filter(|gap| **gap).count() < points.grid.points(threshold("suspect_gaps")) {
         return Vec::new();
     }
@@ -88,10 +91,16 @@ fn high_hours(load: &[f64], values: &[f64], share: f64, near: f64) -> Vec<Option
     let high = quantile(&mut finite(load), share);
     let low = quantile(&mut finite(load), 1.0 - share);
     // A flat load has no high hours.
-    let by_load = |hour: usize| load.get(hour).filter(|load| load.is_finite() && high > low).map(|load| *load > high);
+    let by_load =
+        |hour: usize| load.get(hour).filter(|load| load.is_finite() && high > low).map(|load| *load > high);
     let by_value = |hour: usize| {
         let before = values.get(hour.saturating_sub(MEMORY_HOURS)..hour).unwrap_or_default();
-        before.iter().rev().find(|value| value.is_finite()).filter(|_| near.is_finite()).map(|value| *value > near)
+        before
+            .iter()
+            .rev()
+            .find(|value| value.is_finite())
+            .filter(|_| near.is_finite())
+            .map(|value| *value > near)
     };
     let either = |hour: usize| by_load(hour).or_else(|| by_value(hour));
     (0..values.len()).map(either).collect()
@@ -162,4 +171,57 @@ pub fn outage_at_high_load(is_gap: &[bool], is_high: &[Option<bool>], rate: f64,
         _ => 0.0,
     };
     is_gap.iter().zip(is_high).map(of_hour).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, survives};
+    use super::super::survival::{even, found, stack, with_load};
+    use super::*;
+    use crate::time::HOUR_US;
+
+    const PATTERN: &str = "outage_at_high_load";
+
+    /// Load between 50 and 90 % over the day.
+    fn loads() -> Vec<f64> {
+        let part = even(2, HALF_YEAR);
+        (0..HALF_YEAR)
+            .map(|at| 70.0 + 15.0 * (at as f64 * std::f64::consts::TAU / 24.0).sin() + 5.0 * part[at])
+            .collect()
+    }
+
+    fn outlet(is_gap: impl Fn(usize, f64) -> bool) -> Outlet {
+        let mut outlet = with_load(stack(1, HALF_YEAR), loads());
+        for (at, load) in loads().into_iter().enumerate().filter(|(at, load)| is_gap(*at, *load)) {
+            assert!(load.is_finite());
+            let fine = &mut outlet.factors[0].fine;
+            (fine.value[at], fine.flag[at], fine.usable[at]) = (f64::NAN, 0, false);
+        }
+        outlet
+    }
+
+    #[test]
+    fn gaps_at_high_load_are_found() {
+        let chance = even(5, HALF_YEAR);
+        for share in [0.2, 0.5, 0.9] {
+            let outlet = outlet(|at, load| DEED.contains(&at) && load > 83.0 && chance[at] < share);
+            let hits = found(PATTERN, detect, &outlet);
+            assert_eq!(hits.len(), 1, "{share}");
+            assert!((hits[0].started / HOUR_US - DEED.start as i64).abs() < 48, "{hits:?}");
+            assert!((hits[0].ended / HOUR_US - DEED.end as i64).abs() < 48, "{hits:?}");
+        }
+    }
+
+    #[test]
+    fn outages_at_any_load_are_not() {
+        let chance = even(6, HALF_YEAR);
+        assert_eq!(found(PATTERN, detect, &outlet(|at, _| chance[at] < 0.03)), []);
+        assert_eq!(found(PATTERN, detect, &outlet(|at, _| (2000..2100).contains(&at))), []);
+        assert_eq!(found(PATTERN, detect, &outlet(|at, _| at % 400 < 9)), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

@@ -34,12 +34,15 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     kinds.sort_unstable();
     kinds.dedup();
     let hits = kinds.into_iter().flat_map(|kind| {
-        let is_known = |check: &&CheckRecord| check.kind == kind && (check.measured - check.expected).is_finite();
+        let is_known =
+            |check: &&CheckRecord| check.kind == kind && (check.measured - check.expected).is_finite();
         let checks: Vec<&CheckRecord> = of_factor().filter(is_known).collect();
         of_kind(series, kind, &checks, thresholds)
     });
     let mut hits: Vec<Hit> = hits.collect();
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.started.cmp(&b.started)).then(b.ended.cmp(&a.ended)));
+    hits.sort_by(|a, b| {
+        b.score.total_cmp(&a.score).then(a.started.cmp(&b.started)).then(b.ended.cmp(&a.ended))
+    });
     let mut kept: Vec<Hit> = Vec::new();
     for hit in hits {
         if !kept.iter().any(|other| other.started < hit.ended && hit.started < other.ended) {
@@ -131,4 +134,51 @@ pub fn perfect_calibration(drifts: &[f64], same: f64) -> Vec<SameDrift> {
         SameDrift { checks, drift, usual_share, surprise }
     };
     runs.into_iter().map(same_drift).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, check, survives};
+    use super::super::survival::{even, found, hourly, stack};
+    use super::*;
+    use crate::time::HOUR_US;
+
+    const PATTERN: &str = "perfect_calibration";
+
+    /// A span check with 100 every week, of a drift by hour and chance.
+    fn outlet(drift: impl Fn(usize, f64) -> f64) -> Outlet {
+        let mut outlet = hourly(stack(1, HALF_YEAR));
+        let chance = even(8, HALF_YEAR);
+        let hours = (48..HALF_YEAR).step_by(168);
+        outlet.records.checks = hours
+            .map(|hour| check("span", hour as i64 * HOUR_US, 100.0, 100.0 + drift(hour, chance[hour] - 0.5)))
+            .collect();
+        outlet
+    }
+
+    fn two_decimals(value: f64) -> f64 {
+        (value * 100.0).round() / 100.0
+    }
+
+    #[test]
+    fn drifts_that_were_written_down_are_found() {
+        for written in [0.0, 0.3] {
+            let outlet =
+                outlet(|hour, part| if DEED.contains(&hour) { written } else { two_decimals(4.0 * part) });
+            let hits = found(PATTERN, detect, &outlet);
+            assert_eq!(hits.len(), 1);
+            assert_eq!((hits[0].started / HOUR_US, hits[0].ended / HOUR_US), (1560, 2904));
+        }
+    }
+
+    #[test]
+    fn a_coarse_analyser_is_not() {
+        assert_eq!(found(PATTERN, detect, &outlet(|_, part| (1.2 * part).round())), []);
+        assert_eq!(found(PATTERN, detect, &outlet(|_, part| two_decimals(4.0 * part))), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

@@ -125,7 +125,11 @@ fn of_days(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) 
         // Of the first and the last day as much as deviates.
         let part = |at: usize| {
             let share = deviations.get(at).copied().unwrap_or(f64::NAN) / stretch.typical;
-            if share.is_finite() { (share.clamp(0.0, 1.0) * DAY_HOURS as f64).round() as i64 * HOUR_US } else { DAY_US }
+            if share.is_finite() {
+                (share.clamp(0.0, 1.0) * DAY_HOURS as f64).round() as i64 * HOUR_US
+            } else {
+                DAY_US
+            }
         };
         let (first, last) = (stretch.points.start, stretch.points.end.saturating_sub(1));
         let start_of = |at: usize| series.sent_days.get(at).map_or(0, |(day, _)| day.saturating_mul(DAY_US));
@@ -146,7 +150,8 @@ impl Parts {
     fn new(points: &Points, flow: &[f64]) -> Self {
         let flag = |at: usize| points.flag.get(at).copied().unwrap_or_default();
         let is_normal = |at: usize| flag(at) == 0 || flag(at) == b'N';
-        let weight = |at: usize| if is_normal(at) { flow.get(at).copied().unwrap_or(f64::NAN) } else { f64::NAN };
+        let weight =
+            |at: usize| if is_normal(at) { flow.get(at).copied().unwrap_or(f64::NAN) } else { f64::NAN };
         Self {
             all: Sums::new(&points.value, |_| 1.0),
             normal: Sums::new(&points.value, |at| if is_normal(at) { 1.0 } else { f64::NAN }),
@@ -180,7 +185,9 @@ impl Sums {
     }
 
     fn mean(&self, parts: &Range<usize>, least: f64) -> f64 {
-        let (Some(before), Some(behind)) = (self.0.get(parts.start), self.0.get(parts.end)) else { return f64::NAN };
+        let (Some(before), Some(behind)) = (self.0.get(parts.start), self.0.get(parts.end)) else {
+            return f64::NAN;
+        };
         if behind.2 - before.2 < least { f64::NAN } else { (behind.0 - before.0) / (behind.1 - before.1) }
     }
 }
@@ -197,4 +204,63 @@ impl Sums {
 pub fn rollup_mismatch(means: &[f64], figure: f64, floor: f64) -> f64 {
     let deviations = means.iter().map(|mean| (mean - figure) / mean.abs().max(floor));
     deviations.filter(|d| d.is_finite()).min_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, scaled, survives};
+    use super::super::survival::{assert_found, found, hourly, outlet, points, stack, two_decimals};
+    use super::*;
+
+    const PATTERN: &str = "rollup_mismatch";
+
+    fn days(hours: &[f64]) -> Vec<(i64, f64)> {
+        let mean = |day: &[f64]| two_decimals(day.iter().sum::<f64>() / day.len() as f64);
+        hours.chunks_exact(24).enumerate().map(|(day, hours)| (day as i64, mean(hours))).collect()
+    }
+
+    #[test]
+    fn edited_days_are_found_at_every_strength() {
+        let honest = stack(1, HALF_YEAR);
+        for left in [0.9, 0.75, 0.5] {
+            let mut outlet = hourly(honest.clone());
+            outlet.factors[0].sent_days = days(&scaled(&honest, left));
+            assert_found(PATTERN, detect, &outlet, DEED.start, DEED.end, 4);
+        }
+    }
+
+    #[test]
+    fn edited_hours_are_found_at_every_strength() {
+        let count = 60 * 24 * 30;
+        let minutes = stack(1, count);
+        let hours: Vec<f64> =
+            minutes.chunks_exact(60).map(|m| two_decimals(m.iter().sum::<f64>() / 60.0)).collect();
+        for left in [0.9, 0.75, 0.5] {
+            let mut outlet = outlet(points(HOUR_US / 60, minutes.clone()));
+            let edited =
+                hours.iter().enumerate().map(|(at, v)| if (200..500).contains(&at) { v * left } else { *v });
+            outlet.factors[0].sent_hours = Some(points(HOUR_US, edited.collect()));
+            outlet.factors[0].means = Some(points(HOUR_US, hours.clone()));
+            assert_found(PATTERN, detect, &outlet, 200, 500, 0);
+        }
+    }
+
+    #[test]
+    fn flagged_parts_left_out_are_not() {
+        let honest = stack(1, HALF_YEAR);
+        let mut outlet = hourly(honest.clone());
+        // Every first hour of a day is a calibration at 80, which the sender leaves out.
+        for at in (0..HALF_YEAR).step_by(24) {
+            (outlet.factors[0].fine.value[at], outlet.factors[0].fine.flag[at]) = (80.0, b'C');
+        }
+        let mean = |day: &[f64]| day[1..].iter().sum::<f64>() / 23.0;
+        outlet.factors[0].sent_days =
+            honest.chunks_exact(24).enumerate().map(|(d, h)| (d as i64, mean(h))).collect();
+        assert_eq!(found(PATTERN, detect, &outlet), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

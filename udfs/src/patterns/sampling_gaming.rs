@@ -68,7 +68,8 @@ fn of_samples(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_
     let runs = sampling_gaming(&instants);
     let usual = usual_run(&runs);
     let least = points.grid.points(threshold("least_hours")) as f64;
-    let times: Vec<f64> = runs.iter().map(|run| if *run < least { run.min(0.0) } else { run / usual }).collect();
+    let times: Vec<f64> =
+        runs.iter().map(|run| if *run < least { run.min(0.0) } else { run / usual }).collect();
     let found = excesses(&times, suspect, least);
     let hit = |stretch: super::excess::Excess| {
         let span = points.span(&stretch.points);
@@ -117,7 +118,8 @@ pub fn sampling_gaming(instants: &[f64]) -> Vec<f64> {
     // Instants of one sample differ by less than a second.
     let runs = told.chunk_by(|a, b| (a - b).abs() < 1.0);
     let mut lengths = runs.flat_map(|run| std::iter::repeat_n(run.len() as f64, run.len()));
-    let length = |instant: &f64| if instant.is_finite() { lengths.next().unwrap_or(f64::NAN) } else { f64::NAN };
+    let length =
+        |instant: &f64| if instant.is_finite() { lengths.next().unwrap_or(f64::NAN) } else { f64::NAN };
     instants.iter().map(length).collect()
 }
 
@@ -125,12 +127,8 @@ fn of_hours(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>)
     let points = series.hours();
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let due = due_hours(outlet, series, points.len(), threshold("no_flow"));
-    let missing: Vec<Option<bool>> = points
-        .value
-        .iter()
-        .zip(&due)
-        .map(|(value, due)| due.then_some(value.is_nan()))
-        .collect();
+    let missing: Vec<Option<bool>> =
+        points.value.iter().zip(&due).map(|(value, due)| due.then_some(value.is_nan())).collect();
     if !missing.contains(&Some(true)) {
         return Vec::new();
     }
@@ -185,7 +183,10 @@ fn hours_of_day(
         count.1 += f64::from(u8::from(*missing));
     }
     let is_dropped = |((due, missing), (due_outside, missing_outside)): (&(f64, f64), &(f64, f64))| {
-        *due > 0.0 && missing / due >= share && *due_outside > 0.0 && missing_outside / due_outside <= 1.0 - share
+        *due > 0.0
+            && missing / due >= share
+            && *due_outside > 0.0
+            && missing_outside / due_outside <= 1.0 - share
     };
     let dropped = inside.iter().zip(&outside).filter(|both| is_dropped(*both)).count();
     let kept = inside.iter().filter(|(due, missing)| *due > 0.0 && missing / due <= 1.0 - share).count();
@@ -222,4 +223,68 @@ fn of_interval(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'
                 .number("to", change.to),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, param, survives};
+    use super::super::survival::{assert_found, found, hourly, stack};
+    use super::*;
+    use crate::time::HOUR_US;
+
+    const PATTERN: &str = "sampling_gaming";
+
+    /// A sample every two hours; every `hours` while the deed lasts.
+    fn outlet(hours: usize) -> Outlet {
+        let mut outlet = hourly(stack(1, HALF_YEAR));
+        let age = |at: usize| if DEED.contains(&at) { (at - DEED.start) % hours } else { at % 2 };
+        outlet.factors[0].fine.sampled_s = (0..HALF_YEAR).map(|at| age(at) as f64 * -3600.0).collect();
+        outlet
+    }
+
+    #[test]
+    fn one_sample_for_many_hours_is_found_at_every_strength() {
+        for hours in [8, 12, 24] {
+            assert_found(PATTERN, detect, &outlet(hours), DEED.start, DEED.end, 0);
+        }
+        assert_eq!(found(PATTERN, detect, &outlet(2)), []);
+        assert_eq!(found(PATTERN, detect, &outlet(4)), []);
+    }
+
+    #[test]
+    fn hours_of_the_day_that_are_dropped_are_found() {
+        let dropped = |at: usize| DEED.contains(&at) && (8..18).contains(&(at % 24));
+        let mut outlet = hourly(stack(1, HALF_YEAR));
+        (0..HALF_YEAR).filter(|at| dropped(*at)).for_each(|at| outlet.factors[0].fine.value[at] = f64::NAN);
+        // Hour 1500 is noon, and hour 2939 11 o'clock.
+        assert_found(PATTERN, detect, &outlet, 1500, 2940, 0);
+        let mut night_shift = hourly(stack(1, HALF_YEAR));
+        (0..HALF_YEAR)
+            .filter(|at| at % 24 < 8)
+            .for_each(|at| night_shift.factors[0].fine.value[at] = f64::NAN);
+        assert_eq!(found(PATTERN, detect, &night_shift), []);
+    }
+
+    #[test]
+    fn intermittent_discharge_is_not() {
+        let mut outlet = outlet(24);
+        outlet.stopped = (0..HALF_YEAR).map(|at| DEED.contains(&at) && (at - DEED.start) % 24 >= 4).collect();
+        assert_eq!(found(PATTERN, detect, &outlet), []);
+    }
+
+    #[test]
+    fn a_longer_measuring_interval_is_found() {
+        let mut outlet = outlet(2);
+        outlet.records.params = vec![
+            param(INTERVAL, 0, 60.0),
+            param(INTERVAL, 1500 * HOUR_US, 240.0),
+            param(INTERVAL, 2940 * HOUR_US, 60.0),
+        ];
+        assert_found(PATTERN, detect, &outlet, 1500, 2940, 0);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

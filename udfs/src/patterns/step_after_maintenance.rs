@@ -40,7 +40,8 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     if maintained.is_empty() || points.len() < 2 * window {
         return Vec::new();
     }
-    let logs: Vec<f64> = points.usable_values().iter().map(|v| if *v > 0.0 { v.ln() } else { f64::NAN }).collect();
+    let logs: Vec<f64> =
+        points.usable_values().iter().map(|v| if *v > 0.0 { v.ln() } else { f64::NAN }).collect();
     let means = Means::new(&logs);
     let loads = Means::new(outlet.load());
     let found = step_after_maintenance(&means, &maintained, window, threshold("noise"));
@@ -57,6 +58,9 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             continue;
         }
         let end = end_of(&logs, &step);
+        if end == step.at {
+            continue;
+        }
         until = end;
         let back_at_once = came_back(&means, end, window / 4).is_some_and(|rise| rise >= step.fall / 2.0);
         let hit = Hit {
@@ -178,7 +182,8 @@ pub fn step_after_maintenance(means: &Means, maintained: &[usize], window: usize
         let Some((before, after)) = step_at(at) else { continue };
         let fall = before - after;
         // The window that ends in the middle of the maintenance is the one stepped from.
-        let earlier = (0..at.saturating_sub(STRIDE)).step_by(STRIDE).filter_map(|at| means.before(at, window));
+        let earlier =
+            (0..at.saturating_sub(STRIDE)).step_by(STRIDE).filter_map(|at| means.before(at, window));
         let lowest = earlier.fold(before, f64::min);
         if fall <= tolerance / 2.0 || after >= lowest {
             continue;
@@ -208,4 +213,53 @@ fn end_of(logs: &[f64], step: &Step) -> usize {
 /// By how much the mean rises at a point, over `window` known values on either side.
 fn came_back(means: &Means, at: usize, window: usize) -> Option<f64> {
     Some(means.after(at, window)? - means.before(at, window)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, maintenance, scaled, survives};
+    use super::super::survival::{assert_found, found, hourly, stack, with_load};
+    use super::*;
+
+    const PATTERN: &str = "step_after_maintenance";
+
+    fn outlet(values: Vec<f64>) -> Outlet {
+        let mut outlet = hourly(values);
+        // Every 250 h, and at the deed's start.
+        let hours = (0..18).map(|at| at * 250).chain([DEED.start as i64 - 2]);
+        outlet.records.maintenance = hours.map(|hour| maintenance(hour..hour + 2)).collect();
+        outlet
+    }
+
+    #[test]
+    fn a_step_down_is_found() {
+        for left in [0.75, 0.5] {
+            let values = scaled(&stack(1, HALF_YEAR), left);
+            assert_found(PATTERN, detect, &outlet(values), DEED.start, DEED.end, 24);
+        }
+        assert_eq!(found(PATTERN, detect, &outlet(stack(1, HALF_YEAR))), []);
+    }
+
+    #[test]
+    fn a_cleaned_probe_is_not() {
+        // Dust that grows by half over 750 h, and falls when the probe is cleaned.
+        let fouls = |(at, value): (usize, f64)| value * (1.0 + 0.5 * (at % 750) as f64 / 750.0);
+        let mut cleaned = outlet(stack(1, HALF_YEAR).into_iter().enumerate().map(fouls).collect());
+        assert_eq!(found(PATTERN, detect, &cleaned), []);
+        cleaned.factors[0].factor = DUST.to_owned();
+        assert_eq!(found(PATTERN, detect, &cleaned), []);
+    }
+
+    #[test]
+    fn another_production_is_not() {
+        let load = scaled(&vec![80.0; HALF_YEAR], 0.5);
+        let mut half = with_load(scaled(&stack(1, HALF_YEAR), 0.5), load);
+        half.records.maintenance = vec![maintenance(DEED.start as i64 - 2..DEED.start as i64)];
+        assert_eq!(found(PATTERN, detect, &half), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

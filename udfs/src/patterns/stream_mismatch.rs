@@ -29,10 +29,12 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 }
 
 fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let signals: Vec<RawSignal> = series.signals.iter().filter(|s| s.phase == Phase::Measure).copied().collect();
+    let signals: Vec<RawSignal> =
+        series.signals.iter().filter(|s| s.phase == Phase::Measure).copied().collect();
     let analyser: Vec<f64> = signals.iter().map(|s| s.reading).collect();
     let logger: Vec<f64> = signals.iter().map(|s| s.logged).collect();
-    let either: Vec<f64> = signals.iter().map(|s| if s.logged.is_finite() { s.logged } else { s.reading }).collect();
+    let either: Vec<f64> =
+        signals.iter().map(|s| if s.logged.is_finite() { s.logged } else { s.reading }).collect();
     let platform: Vec<f64> =
         signals.iter().zip(&either).map(|(s, near)| platform_value(&series.fine, s.ts, *near)).collect();
     let greatest = either.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
@@ -69,7 +71,8 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 fn platform_value(points: &Points, ts: i64, near: f64) -> f64 {
     let at = ts.saturating_sub(points.grid.start).div_euclid(points.grid.step.max(1));
     let beside = [at, at.saturating_sub(1), at.saturating_add(1)];
-    let values = beside.into_iter().filter_map(|at| usize::try_from(at).ok()).map(|at| normal_value(points, at));
+    let values =
+        beside.into_iter().filter_map(|at| usize::try_from(at).ok()).map(|at| normal_value(points, at));
     let values = values.filter(|value| value.is_finite());
     values.min_by(|a, b| (a - near).abs().total_cmp(&(b - near).abs())).unwrap_or(f64::NAN)
 }
@@ -89,4 +92,46 @@ fn normal_value(points: &Points, at: usize) -> f64 {
 /// ```
 pub fn stream_mismatch(from: &[f64], to: &[f64], floor: f64) -> Vec<f64> {
     from.iter().zip(to).map(|(from, to)| (from - to) / from.abs().max(floor)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, scaled, signals, survives};
+    use super::super::survival::{assert_found, even, found, hourly, stack, two_decimals};
+    use super::*;
+
+    const PATTERN: &str = "stream_mismatch";
+
+    fn outlet(reading: &[f64], logged: &[f64], platform: &[f64]) -> Outlet {
+        let mut outlet = hourly(platform.iter().copied().map(two_decimals).collect());
+        outlet.factors[0].signals = signals(reading, logged, 2.0);
+        outlet
+    }
+
+    #[test]
+    fn what_is_lost_on_the_way_is_found_at_every_strength() {
+        let honest = stack(1, HALF_YEAR);
+        for left in [0.9, 0.75, 0.5] {
+            let low = scaled(&honest, left);
+            assert_found(PATTERN, detect, &outlet(&honest, &low, &low), DEED.start, DEED.end, 1);
+            assert_found(PATTERN, detect, &outlet(&honest, &honest, &low), DEED.start, DEED.end, 1);
+        }
+    }
+
+    #[test]
+    fn rounding_and_a_moments_noise_are_not() {
+        let honest = stack(1, HALF_YEAR);
+        let noisy: Vec<f64> =
+            honest.iter().zip(even(9, HALF_YEAR)).map(|(v, part)| v * (0.95 + 0.1 * part)).collect();
+        assert_eq!(found(PATTERN, detect, &outlet(&noisy, &noisy, &honest)), []);
+        assert_eq!(found(PATTERN, detect, &outlet(&honest, &honest, &honest)), []);
+        // One interval of shift.
+        let shifted: Vec<f64> = honest.iter().skip(1).chain([&25.0]).copied().collect();
+        assert_eq!(found(PATTERN, detect, &outlet(&honest, &honest, &shifted)), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }
