@@ -22,6 +22,8 @@
 //! | [`evidence`] | what a point says for or against a pattern |
 //! | [`flat_top`] | values that pile up at their own greatest |
 //! | [`departure`] | stretches where a series stands off its own level |
+//! | [`excess`] | stretches of deviations above a tolerance |
+//! | [`documented`] | whether a record accounts for a change |
 
 pub mod calibration_tampering;
 pub mod calibration_without_trace;
@@ -31,8 +33,10 @@ pub mod conversion_mismatch;
 pub mod departure;
 pub mod digit_preference;
 pub mod dilution;
+pub mod documented;
 pub mod duplicate_identity;
 pub mod evidence;
+pub mod excess;
 pub mod findings;
 pub mod flag_abuse;
 pub mod flat_top;
@@ -47,6 +51,8 @@ pub mod logger_parameter_change;
 pub mod low_variance;
 pub mod maximum_clamp;
 pub mod night_discharge;
+#[cfg(test)]
+mod odd_records;
 pub mod outage_at_high_load;
 pub mod outlet;
 pub mod oxygen_tampering;
