@@ -18,6 +18,7 @@
 //! | [`score`] | from a statistic to a score |
 //! | [`segments`] | where a pattern begins and ends |
 //! | [`robust`] | medians and quantiles |
+//! | [`rest`] | when a plant is at rest |
 //! | [`evidence`] | what a point says for or against a pattern |
 //! | [`flat_top`] | values that pile up at their own greatest |
 
@@ -52,6 +53,7 @@ pub mod random_noise;
 pub mod range_clamp;
 pub mod ratio_break;
 pub mod replay;
+pub mod rest;
 pub mod robust;
 pub mod rollup_mismatch;
 pub mod sample_swap;

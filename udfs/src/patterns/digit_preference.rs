@@ -88,6 +88,12 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
 pub fn digit_preference(values: &[f64], rule: &DigitRule) -> Option<Preference> {
     let scale = DECIMALS.into_iter().find(|scale| needs_no_more(values, *scale, rule.needs))?;
     let units: Vec<Option<i64>> = values.iter().map(|value| in_units(*value, scale)).collect();
+    // Every multiple is one of 5, too: without more of those than chance gives there is nothing to find.
+    let fives = units.iter().flatten().filter(|unit| **unit % 5 == 0).count() as f64;
+    let all = units.iter().flatten().count() as f64;
+    if fives < all / 5.0 + rule.least * (rule.within - 0.2) / 2.0 {
+        return None;
+    }
     let of_multiple = |multiple: i64| preference(&units, multiple, rule).map(|found| (multiple, found));
     let clearest = MULTIPLES.into_iter().filter_map(of_multiple);
     let (multiple, found) = clearest.max_by(|a, b| a.1.1.total_cmp(&b.1.1))?;
@@ -102,15 +108,21 @@ pub fn digit_preference(values: &[f64], rule: &DigitRule) -> Option<Preference> 
 
 /// The stretch with most multiples, and its evidence.
 fn preference(units: &[Option<i64>], multiple: i64, rule: &DigitRule) -> Option<(Range<usize>, f64)> {
+    let (all_multiples, all) = count(units, multiple);
+    // So few more than chance gives can't be a stretch.
+    let chance = all as f64 / multiple as f64;
+    if (all_multiples as f64) < chance + rule.least * (rule.within - 1.0 / multiple as f64) / 2.0 {
+        return None;
+    }
     let (speaks, against) = evidence(rule.within, 1.0 / multiple as f64);
-    let says = |unit: &Option<i64>| unit.map_or(0.0, |unit| if unit % multiple == 0 { speaks } else { against });
+    let says =
+        |unit: &Option<i64>| unit.map_or(0.0, |unit| if unit % multiple == 0 { speaks } else { against });
     let says: Vec<f64> = units.iter().map(says).collect();
     let greatest = segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
     let (multiples, rows) = count(units.get(greatest.points.clone()).unwrap_or_default(), multiple);
-    let (all_multiples, all) = count(units, multiple);
     let rest = (all_multiples - multiples) as f64 * multiple as f64;
     let is_clear = rows as f64 >= rule.least && rest <= rule.rest * (all - rows) as f64;
-    (is_clear && all > rows).then_some((greatest.points, greatest.evidence))
+    (is_clear && (all - rows) as f64 >= rule.least).then_some((greatest.points, greatest.evidence))
 }
 
 /// Multiples among values, and values.
@@ -129,16 +141,20 @@ fn in_units(value: f64, scale: f64) -> Option<i64> {
 /// Whether all but a share of values have no more decimals than a scale shows.
 fn needs_no_more(values: &[f64], scale: f64, needs: f64) -> bool {
     let known = values.iter().filter(|value| value.is_finite());
-    let mut more = 0;
-    let mut all = 0;
+    let most = needs * known.clone().count() as f64;
+    let mut more = 0.0;
     for value in known {
-        all += 1;
         let scaled = value * scale;
         // A millionth of a unit, and what the value's own digits can't hold.
         let slack = 1e-6_f64.max(scaled.abs() * f64::EPSILON * 4.0);
-        more += usize::from((scaled - scaled.round()).abs() > slack);
+        if (scaled - scaled.round()).abs() > slack {
+            more += 1.0;
+            if more > most {
+                return false;
+            }
+        }
     }
-    more as f64 <= needs * f64::from(all)
+    true
 }
 
 #[cfg(test)]
@@ -179,7 +195,10 @@ mod tests {
         values[100] = 1.2;
         values[199] = 1.07;
         let found = digit_preference(&values, &rule).unwrap();
-        assert_eq!((found.step, found.points.clone(), found.multiples, found.rows), (0.1, 100..300, 100, 200));
+        assert_eq!(
+            (found.step, found.points.clone(), found.multiples, found.rows),
+            (0.1, 100..300, 100, 200)
+        );
         assert!((found.chi_squared - 355.6).abs() < 0.1, "{}", found.chi_squared);
     }
 

@@ -8,7 +8,7 @@
 //! whose neighbours are, too, are the pattern's. Score: ρ over those, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: a series that has ρ below `own` in its rest, too, as a batch plant or a steady one;
-//! noise of an empty duct, within the analyser's zero drift.
+//! noise of an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`).
 //!
 //! Example: −1, 1, 1, −1, −1, 1, 1, −1 have mean 0 and Σ d² = 8; neighbours multiply to −1, 1, −1, 1, −1, 1, −1:
 //! their mean is −1 ÷ 7, that of the squares 1: ρ = −0.143, below `certain` 0: score 1.
@@ -18,6 +18,7 @@ use std::ops::Range;
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
+use super::rest::is_at_rest;
 use super::robust::quantile;
 use super::score::score;
 use super::segments::segments;
@@ -59,10 +60,10 @@ pub struct Noise {
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    outlet.pollutants().filter_map(|series| of_series(series, thresholds)).collect()
+    outlet.pollutants().filter_map(|series| of_series(outlet, series, thresholds)).collect()
 }
 
-fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
+fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let points = series.hours();
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let rule = NoiseRule {
@@ -78,6 +79,9 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
     let judged = |value: f64| if value <= drift { f64::NAN } else { value };
     let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
     let noise = random_noise(&values, &rule)?;
+    if is_at_rest(outlet, series.medium, noise.points.clone(), of("running")) {
+        return None;
+    }
     let span = points.span(&noise.points);
     Some(Hit {
         factor: series.factor.clone(),
@@ -100,11 +104,13 @@ pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
     let clearest = |traits: &[Option<bool>]| {
         let says = |of: &Option<bool>| of.map_or(0.0, |of| if of { speaks } else { against });
         let says: Vec<f64> = traits.iter().map(says).collect();
-        let greatest = segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+        let greatest =
+            segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
         (greatest.points.len() >= rule.least).then_some(greatest.points)
     };
     let core = clearest(&broken)?;
-    let mut known: Vec<f64> = values.get(core.clone())?.iter().copied().filter(|value| value.is_finite()).collect();
+    let mut known: Vec<f64> =
+        values.get(core.clone())?.iter().copied().filter(|value| value.is_finite()).collect();
     let bounds = (quantile(&mut known, rule.bound), quantile(&mut known, 1.0 - rule.bound));
     // What lies far from the core tells nothing of where it begins and ends.
     let reach = core.start.saturating_sub(rule.window)..(core.end + rule.window).min(values.len());
@@ -168,8 +174,7 @@ fn broken(values: &[f64], rule: &NoiseRule) -> Vec<Option<bool>> {
             sums.add(values, at + half, 1.0);
             at.checked_sub(half + 1).into_iter().for_each(|gone| sums.add(values, gone, -1.0));
         }
-        let ratio = sums.ratio();
-        (sums.steps > half as f64 && !ratio.is_nan()).then_some(1.0 - ratio / 2.0 < rule.broken)
+        sums.is_below(rule.broken, half as f64)
     };
     (0..values.len()).map(broken).collect()
 }
@@ -200,9 +205,13 @@ impl Window {
         }
     }
 
-    fn ratio(&self) -> f64 {
-        let deviation = self.squares / self.values - (self.sum / self.values) * (self.sum / self.values);
-        self.step_squares / self.steps / deviation
+    /// Whether the autocorrelation, 1 − ratio ÷ 2, is below a figure; none where too few steps are known.
+    /// Multiplied out, since divisions take most of the time.
+    fn is_below(&self, autocorrelation: f64, least: f64) -> Option<bool> {
+        let deviations = self.squares * self.values - self.sum * self.sum;
+        let steps = self.step_squares * self.values * self.values;
+        let due = 2.0 * (1.0 - autocorrelation) * deviations * self.steps;
+        (self.steps > least && (steps + due).is_finite()).then_some(steps > due)
     }
 }
 

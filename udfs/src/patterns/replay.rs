@@ -2,14 +2,16 @@
 //!
 //! Mechanism: recorded values of a good time are played back, as they are or with a little noise.
 //!
-//! Formula: `keys` consecutive hours make a key of their logarithms, cut to bins of `bin`. Where a key
+//! Formula: `keys` consecutive hours make a key of their logarithms, cut to bins as wide as half of `bin` to `bin`. Where a key
 //! occurs again, that votes for the distance to when it last did. At each distance with `votes` or
 //! more, an hour speaks for a replay where it equals the hour that long ago within `tolerance`,
-//! else against; the stretch of greatest evidence is the replay. Score: its hours equal to the
+//! else against; the stretch of greatest evidence is the replay; those that follow one another
+//! (`join`) are one deed, whose source was played more than once. Score: its hours equal to the
 //! past, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: constants and calm, whose keys hold too few different bins (`distinct`); batches and
-//! days that are alike by themselves, which equal the past in the rest of the series, too (`periodic`).
+//! days that are alike by themselves, which equal the past in the rest of the series, too, or one
+//! period of up to `cycle` before (`periodic`).
 //!
 //! Example: of 100 hours 96 equal those 720 hours before within 2.5 %: with `suspect` 24 and `certain`
 //! 72 the score is 1; the rest of the series does so in 8 %, which chance gives.
@@ -44,6 +46,12 @@ pub struct ReplayRule {
     pub elsewhere: f64,
     /// Share of equal points in the rest of the series from which on it is periodic.
     pub periodic: f64,
+    /// Points of the longest period that a plant has by itself.
+    pub cycle: usize,
+    /// Points that may lie between two replays of one deed.
+    pub join: usize,
+    /// Equal points that make a replay.
+    pub least: usize,
 }
 
 /// A replayed stretch.
@@ -77,8 +85,10 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         within: of("within"),
         elsewhere: of("elsewhere"),
         periodic: of("periodic"),
+        cycle: points.grid.points(of("cycle")),
+        join: points.grid.points(of("join")),
+        least: points.grid.points(of("suspect")),
     };
-    let least = of("suspect");
     let drift = series.monitor.range_high * of("floor");
     let judged = |value: f64| if value <= drift { f64::NAN } else { value };
     let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
@@ -88,50 +98,62 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
             factor: series.factor.clone(),
             started: span.start,
             ended: span.end,
-            score: score(points.grid.hours(replay.equal), least, of("certain")),
+            score: score(points.grid.hours(replay.equal), of("suspect"), of("certain")),
             rows: replay.rows,
             evidence: Evidence::default()
-                .time("source_started", points.grid.ts(replay.points.start - replay.distance))
+                .time("source_started", points.grid.ts(replay.points.start.saturating_sub(replay.distance)))
                 .number("hours_before", points.grid.hours(replay.distance))
                 .number("equal_share", replay.equal as f64 / replay.rows.max(1) as f64),
         }
     };
-    let replays = replay(&values, &rule).into_iter();
-    replays.filter(|replay| points.grid.hours(replay.equal) >= least).map(hit).collect()
+    replay(&values, &rule).into_iter().map(hit).collect()
 }
 
-/// The stretches of values that equal earlier ones, clearest first, none overlapping another. NaN
+/// The stretches of values that equal earlier ones, in order, none overlapping another. NaN
 /// says nothing, and values must be above 0 to be compared.
 pub fn replay(values: &[f64], rule: &ReplayRule) -> Vec<Replay> {
     let mut found: Vec<Replay> = distances(values, rule)
         .into_iter()
         .filter_map(|distance| at_distance(values, distance, rule))
+        .filter(|replay| replay.equal >= rule.least)
         .collect();
     found.sort_by(|a, b| b.equal.cmp(&a.equal).then(a.distance.cmp(&b.distance)));
     let mut clearest: Vec<Replay> = Vec::new();
     for replay in found {
-        let is_apart = |of: &Replay| of.points.end <= replay.points.start || replay.points.end <= of.points.start;
+        let is_apart =
+            |of: &Replay| of.points.end <= replay.points.start || replay.points.end <= of.points.start;
         if clearest.iter().all(is_apart) {
             clearest.push(replay);
         }
     }
-    clearest
+    joined(clearest, rule.join)
 }
+
+/// The bits of a key that hold its place.
+const PLACE: u64 = (1 << 24) - 1;
 
 /// The distances that most keys vote for.
 fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
-    let bin = |value: &f64| (*value > 0.0 && value.is_finite()).then(|| (value.ln() / rule.bin).floor() as i64);
+    if values.len() as u64 > PLACE {
+        return Vec::new();
+    }
+    // The bits of a float are its logarithm to the base 2, with straight lines between powers; that is
+    // as good for bins as a logarithm, and far faster.
+    let width = (rule.bin * (1_u64 << 52) as f64).max(1.0);
+    let bin =
+        |value: &f64| (*value > 0.0 && value.is_finite()).then(|| (value.to_bits() as f64 / width) as i64);
     let bins: Vec<Option<i64>> = values.iter().map(bin).collect();
-    let mut keyed: Vec<(u64, usize)> = bins
+    // Key and place in one number sort faster.
+    let mut keyed: Vec<u64> = bins
         .windows(rule.keys.max(1))
         .enumerate()
-        .filter_map(|(at, window)| key(window, rule.distinct).map(|key| (key, at)))
+        .filter_map(|(at, window)| key(window, rule.distinct).map(|key| (key & !PLACE) | at as u64))
         .collect();
     keyed.sort_unstable();
     let mut votes: Vec<usize> = keyed
         .windows(2)
-        .filter(|pair| pair[0].0 == pair[1].0)
-        .map(|pair| pair[1].1 - pair[0].1)
+        .filter(|pair| pair[0] & !PLACE == pair[1] & !PLACE)
+        .map(|pair| (pair[1] - pair[0]) as usize)
         .filter(|distance| *distance >= rule.keys)
         .collect();
     votes.sort_unstable();
@@ -148,15 +170,12 @@ fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
 fn key(window: &[Option<i64>], distinct: usize) -> Option<u64> {
     const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut key = 0_u64;
-    let mut different = 0;
-    let mut before = None;
     for bin in window {
         let bin = (*bin)?;
-        different += usize::from(before != Some(bin));
-        before = Some(bin);
         key = (key ^ bin as u64).wrapping_mul(ODD).rotate_left(29);
     }
-    (different >= distinct).then_some(key)
+    let is_first = |(at, bin): &(usize, &Option<i64>)| !window.iter().take(*at).any(|before| before == *bin);
+    (window.iter().enumerate().filter(is_first).count() >= distinct).then_some(key)
 }
 
 /// The clearest stretch of values that equal those at a distance before them.
@@ -176,8 +195,45 @@ fn at_distance(values: &[f64], distance: usize, rule: &ReplayRule) -> Option<Rep
         (of.iter().flatten().filter(|equal| **equal).count(), of.iter().flatten().count())
     };
     let ((all_equal, all), (equal, rows)) = (count(&equal), count(inside));
-    let is_periodic = (all_equal - equal) as f64 > rule.periodic * (all - rows) as f64;
-    (!is_periodic).then_some(Replay { points: greatest.points, distance, equal, rows })
+    let is_alike = (all_equal - equal) as f64 > rule.periodic * (all - rows) as f64;
+    (!is_alike && !is_periodic(values, &greatest.points, rule)).then_some(Replay {
+        points: greatest.points,
+        distance,
+        equal,
+        rows,
+    })
+}
+
+/// Whether values equal those one period before, at any period of up to `cycle` points.
+fn is_periodic(values: &[f64], points: &Range<usize>, rule: &ReplayRule) -> bool {
+    let inside = values.get(points.clone()).unwrap_or_default();
+    // Steps of a smooth series are small; a period begins where it has moved away.
+    (rule.keys..=rule.cycle).any(|period| {
+        let pairs =
+            || inside.iter().zip(inside.iter().skip(period)).filter(|(a, b)| !a.is_nan() && !b.is_nan());
+        let equal = pairs().filter(|(a, b)| (*b - *a).abs() <= rule.tolerance * a.abs()).count();
+        equal as f64 > rule.periodic * pairs().count() as f64
+    })
+}
+
+/// Replays that follow one another within `join` points as one, at the distance of the longest.
+fn joined(mut replays: Vec<Replay>, join: usize) -> Vec<Replay> {
+    replays.sort_by_key(|replay| replay.points.start);
+    let mut joined: Vec<(usize, Replay)> = Vec::new();
+    for replay in replays {
+        match joined.last_mut().filter(|(_, last)| replay.points.start <= last.points.end + join) {
+            Some((longest, last)) => {
+                if replay.equal > *longest {
+                    (*longest, last.distance) = (replay.equal, replay.distance);
+                }
+                last.points.end = replay.points.end;
+                last.equal += replay.equal;
+                last.rows += replay.rows;
+            }
+            None => joined.push((replay.equal, replay)),
+        }
+    }
+    joined.into_iter().map(|(_, replay)| replay).collect()
 }
 
 #[cfg(test)]

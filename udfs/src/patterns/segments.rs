@@ -72,7 +72,8 @@ pub fn segments(evidence: &[f64], least: f64) -> Vec<Segment> {
         }
         candidates.push(candidate);
     }
-    let segments = candidates.into_iter().map(|c| Segment { points: c.points, evidence: c.at_end - c.before });
+    let segments =
+        candidates.into_iter().map(|c| Segment { points: c.points, evidence: c.at_end - c.before });
     segments.filter(|segment| segment.evidence >= least).collect()
 }
 
@@ -97,7 +98,12 @@ mod tests {
 
     /// The stretch of greatest sum by trying all of them.
     fn greatest(evidence: &[i32]) -> i32 {
-        let ends = |start: usize| evidence[start..].iter().scan(0, |sum, e| { *sum += e; Some(*sum) });
+        let ends = |start: usize| {
+            evidence[start..].iter().scan(0, |sum, e| {
+                *sum += e;
+                Some(*sum)
+            })
+        };
         (0..evidence.len()).flat_map(ends).max().unwrap_or_default()
     }
 

@@ -103,7 +103,14 @@ pub(crate) fn found(pattern: &str, detect: Detect, outlet: &Outlet) -> Vec<super
 }
 
 /// The one hit worth a trip, which begins and ends within some hours of hours `from` and `to`.
-pub(crate) fn assert_found(pattern: &str, detect: Detect, outlet: &Outlet, from: usize, to: usize, within: i64) {
+pub(crate) fn assert_found(
+    pattern: &str,
+    detect: Detect,
+    outlet: &Outlet,
+    from: usize,
+    to: usize,
+    within: i64,
+) {
     let found = found(pattern, detect, outlet);
     assert_eq!(found.len(), 1, "{pattern}: {found:?}");
     let off = |ts: i64, hour: usize| (ts / HOUR_US - hour as i64).abs();

@@ -96,7 +96,8 @@ pub fn synthetic_series(values: &[f64], rule: &CurveRule) -> Option<Curve> {
     let core = stretch(&obeys, rule)?;
     let fit = Fit::of(pairs.get(core.clone())?);
     let misfit = |pair: &(f64, f64)| (pair.1 - fit.slope() * pair.0).abs();
-    let mut known: Vec<f64> = pairs.get(core)?.iter().map(misfit).filter(|misfit| misfit.is_finite()).collect();
+    let mut known: Vec<f64> =
+        pairs.get(core)?.iter().map(misfit).filter(|misfit| misfit.is_finite()).collect();
     // Half a unit of the last decimal moves a misfit, too, so that a median of 0 isn't asked for.
     let usual = known.iter().copied().sum::<f64>() / known.len().max(1) as f64;
     let reach = rule.reach * median(&mut known).max(usual / rule.reach);
@@ -106,7 +107,9 @@ pub fn synthetic_series(values: &[f64], rule: &CurveRule) -> Option<Curve> {
     };
     let fits: Vec<Option<bool>> = pairs.iter().map(fits).collect();
     let curve = stretch(&fits, rule)?;
-    let fit = Fit::of(pairs.get(curve.clone())?);
+    let mut fit = Fit::default();
+    let obeying = pairs.iter().zip(&fits).skip(curve.start).take(curve.len());
+    obeying.filter(|(_, fits)| **fits == Some(true)).for_each(|(pair, _)| fit.add(*pair, 1.0));
     // A pair holds four values.
     let points = curve.start..curve.end + 3;
     let rows = values.get(points.clone())?.iter().filter(|value| !value.is_nan()).count();
@@ -157,7 +160,9 @@ fn obeys(pairs: &[(f64, f64)], window: usize, law: f64) -> Vec<Option<bool>> {
     let mut fit = Fit::default();
     let obeys = |at: usize| {
         if at % window.max(1) == 0 {
-            fit = Fit::of(pairs.get(at.saturating_sub(half)..(at + half + 1).min(pairs.len())).unwrap_or_default());
+            fit = Fit::of(
+                pairs.get(at.saturating_sub(half)..(at + half + 1).min(pairs.len())).unwrap_or_default(),
+            );
         } else {
             if let Some(pair) = pairs.get(at + half) {
                 fit.add(*pair, 1.0);

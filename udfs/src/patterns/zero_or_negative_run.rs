@@ -9,7 +9,7 @@
 //! of hours in the stretch of greatest evidence, `suspect` → 0.5, `certain` → 1, if there are `least`.
 //!
 //! Excused: what is usually within the analyser's zero drift, a share `floor` of its range, or at the
-//! detection limit; stops; and hours in which every pollutant is 0, which is a plant at rest unless
+//! detection limit; a series that is usually but `units` of its least steps, so that 0 is a rounded figure; stops; and hours in which every pollutant is 0, which is a plant at rest unless
 //! the load is known to say otherwise.
 //!
 //! Example: 60 of 100 running hours are 0: with `suspect` 0.2 and `certain` 0.8 the score is
@@ -20,7 +20,8 @@ use std::ops::Range;
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet, Points};
-use super::robust::{median, quantile};
+use super::rest::least_at_work;
+use super::robust::median;
 use super::score::score;
 use super::segments::segments;
 use super::thresholds::Thresholds;
@@ -49,7 +50,13 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     let floor = (monitor.range_high * of("floor")).max(monitor.detection_limit);
     let mut above: Vec<f64> = points.usable_values().into_iter().filter(|value| *value > 0.0).collect();
     // A series that shows nothing but zeros has no other history.
-    if above.len() < of("least") as usize || median(&mut above) <= floor {
+    let unit = above.windows(2).map(|pair| (pair[1] - pair[0]).abs()).filter(|step| *step > 0.0);
+    let unit = unit.fold(f64::INFINITY, f64::min);
+    let usual = median(&mut above);
+    if above.len() < of("least") as usize
+        || usual <= floor
+        || (unit.is_finite() && usual <= of("units") * unit)
+    {
         return None;
     }
     let runs = running(outlet, series, of("running"));
@@ -101,25 +108,21 @@ pub fn zero_or_negative_run(values: &[f64], within: f64, elsewhere: f64) -> Opti
 fn running(outlet: &Outlet, series: &FactorSeries, share: f64) -> Vec<bool> {
     let load = outlet.load();
     let flow = outlet.flow(series.medium).map(FactorSeries::hours).map(|flow| flow.value.as_slice());
-    let (least_load, least_flow) = (least(load, share), least(flow.unwrap_or_default(), share));
+    let (least_load, least_flow) =
+        (least_at_work(load, share), least_at_work(flow.unwrap_or_default(), share));
     let others: Vec<&Points> = outlet.pollutants().map(FactorSeries::hours).collect();
     let runs = |hour: usize| {
         // An hour whose load isn't known is judged by the other pollutants.
         let by_load = load.get(hour).filter(|load| !load.is_nan()).map(|load| *load > least_load);
-        let by_flow = flow.and_then(|flow| flow.get(hour)).is_none_or(|flow| flow.is_nan() || *flow > least_flow);
+        let by_flow =
+            flow.and_then(|flow| flow.get(hour)).is_none_or(|flow| flow.is_nan() || *flow > least_flow);
         let by_others = || {
-            others.len() < 2 || others.iter().any(|other| other.value.get(hour).is_some_and(|value| *value > 0.0))
+            others.len() < 2
+                || others.iter().any(|other| other.value.get(hour).is_some_and(|value| *value > 0.0))
         };
         !outlet.is_stopped(hour) && by_flow && by_load.unwrap_or_else(by_others)
     };
     (0..series.hours().len()).map(runs).collect()
-}
-
-/// A share of the upper quartile; below everything where nothing is known.
-fn least(values: &[f64], share: f64) -> f64 {
-    let mut known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    let upper = quantile(&mut known, 0.75);
-    if upper.is_nan() { f64::NEG_INFINITY } else { upper * share }
 }
 
 #[cfg(test)]
