@@ -19,6 +19,7 @@
 //! | [`score`] | from a statistic to a score |
 //! | [`segments`] | where a pattern begins and ends |
 //! | [`robust`] | medians and quantiles |
+//! | [`rest`] | when a plant is at rest |
 //! | [`evidence`] | what a point says for or against a pattern |
 //! | [`flat_top`] | values that pile up at their own greatest |
 //! | [`departure`] | stretches where a series stands off its own level |
@@ -61,6 +62,7 @@ pub mod random_noise;
 pub mod range_clamp;
 pub mod ratio_break;
 pub mod replay;
+pub mod rest;
 pub mod robust;
 pub mod rollup_mismatch;
 pub mod rules;

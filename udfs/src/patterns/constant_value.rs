@@ -11,7 +11,8 @@
 //! Excused: values of 0 and at or below the detection limit, stopped hours, hours after
 //! maintenance (not usable, so never in a run); figures within an analyser's zero drift, a share
 //! `floor` of its range; a value that is the least of the whole series and that other runs stand at,
-//! too, which is what a detection limit that nobody registered looks like; and few decimals: where
+//! too, which is what a detection limit that nobody registered looks like; a plant that its load or
+//! flow shows at rest (`running`); and few decimals: where
 //! values repeat by themselves (pH with one decimal), a run must be `coarse` times as long as
 //! elsewhere, and as the third longest run of the series.
 //!
@@ -22,15 +23,16 @@ use std::ops::Range;
 
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
+use super::rest::is_at_rest;
 use super::score::score;
 use super::thresholds::Thresholds;
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    outlet.factors.iter().flat_map(|series| of_series(series, thresholds)).collect()
+    outlet.factors.iter().flat_map(|series| of_series(outlet, series, thresholds)).collect()
 }
 
-fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = &series.fine;
     let grid = points.grid;
     let threshold = |key| thresholds.of(&series.factor, grid.grain(), key);
@@ -61,7 +63,12 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         }
     };
     let is_long = |run: &&ConstantRun| run.rows as f64 >= least as f64 * times;
-    runs.iter().filter(is_long).filter(|run| !is_floor(run)).map(hit).collect()
+    let is_at_rest = |run: &ConstantRun| {
+        let hours = grid.hour(run.points.start)..grid.hour(run.points.end);
+        is_at_rest(outlet, series.medium, hours, threshold("running"))
+    };
+    let is_odd = |run: &&ConstantRun| !is_floor(run) && !is_at_rest(run);
+    runs.iter().filter(is_long).filter(is_odd).map(hit).collect()
 }
 
 /// How many times longer than elsewhere a run must be: 1, unless a share of points equals the one

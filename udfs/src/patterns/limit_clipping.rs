@@ -8,9 +8,10 @@
 //! greatest evidence. Score: the ratio, `suspect` → 0.5, `certain` → 1.
 //! Limits on converted values are held against those, too.
 //!
-//! Excused: a process regulated to a set-point, which lies as far above its median as below, and
-//! whose values above the limit are not missing: a median that is less than `skew` times as far from
-//! the 5 % quantile as from the 95 % quantile.
+//! Excused: a process regulated to a set-point, which lies as far above its median as below (a median
+//! less than `skew` times as far from the 5 % quantile as from the 95 % quantile) and fades out before
+//! the limit (in the tenth of the band that touches it, less than `edge` of the band's density); and a plant
+//! that its load or flow shows at rest (`running`).
 //!
 //! Example: 60 hours in the upper half, 60 in the lower, 1 above: expected 60 × 1, ratio 60, above
 //! `certain` 40: score 1.
@@ -20,6 +21,7 @@ use std::ops::Range;
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
+use super::rest::is_at_rest;
 use super::robust::quantile;
 use super::score::score;
 use super::segments::segments;
@@ -42,6 +44,8 @@ pub struct ClippingRule {
     pub above_elsewhere: f64,
     /// How many times as far below the median as above it values reach.
     pub skew: f64,
+    /// Density at the limit over that of the band, below which values fade out before it.
+    pub edge: f64,
 }
 
 /// A stretch cut off at a limit.
@@ -61,10 +65,10 @@ pub struct Clipping {
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    outlet.factors.iter().filter_map(|series| of_series(series, thresholds)).collect()
+    outlet.factors.iter().filter_map(|series| of_series(outlet, series, thresholds)).collect()
 }
 
-fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
+fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let points = series.hours();
     let limit = series.monitor.limit_hour;
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
@@ -76,6 +80,7 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
         above_within: of("above_within"),
         above_elsewhere: of("above_elsewhere"),
         skew: of("skew"),
+        edge: of("edge"),
     };
     let converted = || -> Vec<f64> {
         let usable = points.converted.iter().zip(&points.usable);
@@ -84,7 +89,11 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
     let measured = limit_clipping(&points.usable_values(), limit, &rule);
     let of_converted = series.monitor.limit_on_converted.then(converted);
     let of_converted = of_converted.and_then(|values| limit_clipping(&values, limit, &rule));
-    let clearest = [measured, of_converted].into_iter().flatten().max_by(|a, b| a.ratio.total_cmp(&b.ratio))?;
+    let clearest =
+        [measured, of_converted].into_iter().flatten().max_by(|a, b| a.ratio.total_cmp(&b.ratio))?;
+    if is_at_rest(outlet, series.medium, clearest.points.clone(), of("running")) {
+        return None;
+    }
     let span = points.span(&clearest.points);
     Some(Hit {
         factor: series.factor.clone(),
@@ -123,7 +132,10 @@ pub fn limit_clipping(values: &[f64], limit: f64, rule: &ClippingRule) -> Option
     let lower = count(inside, &|value| value >= floor && value < middle);
     let above = count(inside, &|value| value > limit && value <= limit + (limit - middle));
     let mut known: Vec<f64> = inside.iter().copied().filter(|value| value.is_finite()).collect();
-    if (upper as f64) < rule.least || is_set_point(&mut known, rule.skew) {
+    // The tenth of the band that touches the limit, as a share of what an even band has there.
+    let touching = count(inside, &|value| value >= limit - (limit - floor) / 10.0 && value <= limit);
+    let fades = ((10 * touching) as f64) < rule.edge * (upper + lower) as f64;
+    if (upper as f64) < rule.least || (fades && is_set_point(&mut known, rule.skew)) {
         return None;
     }
     let expected = upper as f64 * (upper as f64 / lower.max(1) as f64).min(1.0);
@@ -158,7 +170,7 @@ mod tests {
 
     #[test]
     fn planted_clipping_is_found_at_every_strength() {
-        for (factor, within) in [(1.8, 24), (2.0, 24), (2.4, 12)] {
+        for (factor, within) in [(1.8, 24), (2.0, 24), (2.4, 12), (4.0, 2)] {
             assert_found(NAME, detect, &clipped(factor), 1440, 2880, within);
         }
     }
@@ -176,8 +188,14 @@ mod tests {
     #[test]
     fn the_worked_example() {
         let rule = ClippingRule {
-            band: 0.1, least: 20.0, within: 0.2, elsewhere: 0.02, above_within: 0.002,
-            above_elsewhere: 0.03, skew: 1.5,
+            band: 0.1,
+            least: 20.0,
+            within: 0.2,
+            elsewhere: 0.02,
+            above_within: 0.002,
+            above_elsewhere: 0.03,
+            skew: 1.5,
+            edge: 0.5,
         };
         // 60 at 98, 60 at 94, 60 at 60, and one at 101.
         let mut values: Vec<f64> = [98.0, 94.0, 60.0].repeat(60);

@@ -9,6 +9,7 @@
 //! `suspect` → 0.5, `certain` → 1; a CV above `cv` is not calm at all.
 //!
 //! Excused: a steady plant, which has no other history than calm; a load that is flat, too; a
+//! plant that its load or flow shows at rest (`running`); a
 //! floor, at which the rest of the series lies, too, or that is within the analyser's zero drift;
 //! a resolution too coarse to show small steps.
 //!
@@ -20,6 +21,7 @@ use std::ops::Range;
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
+use super::rest::is_at_rest;
 use super::robust::{median_and_mad, quantile};
 use super::score::score;
 use super::segments::segments;
@@ -55,11 +57,10 @@ pub struct Calm {
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let load = outlet.load();
-    outlet.pollutants().filter_map(|series| of_series(series, load, thresholds)).collect()
+    outlet.pollutants().filter_map(|series| of_series(outlet, series, thresholds)).collect()
 }
 
-fn of_series(series: &FactorSeries, load: &[f64], thresholds: &Thresholds<'_>) -> Option<Hit> {
+fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let points = series.hours();
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let rule = CalmRule {
@@ -74,7 +75,9 @@ fn of_series(series: &FactorSeries, load: &[f64], thresholds: &Thresholds<'_>) -
     if calm.cv > of("cv") || calm.median.abs() <= drift || is_floor(&values, &calm) {
         return None;
     }
-    if is_flat(load.get(calm.points.clone()).unwrap_or_default(), of("load_cv")) {
+    if is_at_rest(outlet, series.medium, calm.points.clone(), of("running"))
+        || is_flat(outlet.load().get(calm.points.clone()).unwrap_or_default(), of("load_cv"))
+    {
         return None;
     }
     let ratio = calm.cv / calm.cv_elsewhere;
@@ -108,7 +111,15 @@ pub fn low_variance(values: &[f64], rule: &CalmRule) -> Option<Calm> {
         return None;
     }
     let (calm, lively) = evidence(rule.small_within, rule.small_elsewhere);
-    let says = |step: &f64| if step.is_nan() { 0.0 } else if *step <= small { calm } else { lively };
+    let says = |step: &f64| {
+        if step.is_nan() {
+            0.0
+        } else if *step <= small {
+            calm
+        } else {
+            lively
+        }
+    };
     let says: Vec<f64> = steps.iter().map(says).collect();
     let greatest = segments(&says, calm).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
     let span = greatest.points.start..greatest.points.end + 1;
@@ -150,7 +161,9 @@ fn is_flat(load: &[f64], cv: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::survival::{assert_found, even, found, hourly, stack, survives, two_decimals, with_load};
+    use super::super::survival::{
+        assert_found, even, found, hourly, stack, survives, two_decimals, with_load,
+    };
     use super::*;
 
     const NAME: &str = "low_variance";

@@ -84,8 +84,12 @@ mod tests {
 
     #[test]
     fn the_worked_example() {
-        let mut values: Vec<f64> = (0..100).map(|at| if at % 5 < 3 { 18.54 } else { 10.0 + 0.01 * f64::from(at) }).collect();
-        values.extend((0..100).map(|at| if at % 5 < 2 { 25.0 + 0.01 * f64::from(at) } else { 9.0 + 0.01 * f64::from(at) }));
+        let mut values: Vec<f64> =
+            (0..100).map(|at| if at % 5 < 3 { 18.54 } else { 10.0 + 0.01 * f64::from(at) }).collect();
+        values.extend(
+            (0..100)
+                .map(|at| if at % 5 < 2 { 25.0 + 0.01 * f64::from(at) } else { 9.0 + 0.01 * f64::from(at) }),
+        );
         let found = found("maximum_clamp", detect, &hourly(values));
         assert_eq!((found.len(), found[0].score), (1, 0.75));
     }

@@ -72,7 +72,9 @@ fn at_registered(values: &[f64], range: f64, near: f64, rule: &FlatTopRule) -> O
     // A frozen value, or a process that only comes near the range, is no clamp.
     let below = inside.iter().filter(|value| **value < low && **value >= low - (high - low)).count();
     let rows = inside.iter().filter(|value| !value.is_nan()).count();
-    let is_clamp = at as f64 >= rule.least && at as f64 >= rule.pile * below as f64 && (at as f64) < rule.frozen * rows as f64;
+    let is_clamp = at as f64 >= rule.least
+        && at as f64 >= rule.pile * below as f64
+        && (at as f64) < rule.frozen * rows as f64;
     is_clamp.then_some(FlatTop { points: greatest.points, value: range, at, rows })
 }
 

@@ -1,10 +1,293 @@
-//! P6 `replay`.
+//! P6 `replay` (历史回放): a stretch of the past is sent again.
+//!
+//! Mechanism: recorded values of a good time are played back, as they are or with a little noise.
+//!
+//! Formula: `keys` consecutive hours make a key of their logarithms, cut to bins as wide as half of `bin` to `bin`. Where a key
+//! occurs again, that votes for the distance to when it last did. At each distance with `votes` or
+//! more, an hour speaks for a replay where it equals the hour that long ago within `tolerance`,
+//! else against; the stretch of greatest evidence is the replay; those that follow one another
+//! (`join`) are one deed, whose source was played more than once. Score: its hours equal to the
+//! past, `suspect` → 0.5, `certain` → 1.
+//!
+//! Excused: constants and calm, whose keys hold too few different bins (`distinct`); batches and
+//! days that are alike by themselves, which equal the past in the rest of the series, too, or one
+//! period of up to `cycle` before (`periodic`).
+//!
+//! Example: of 100 hours 96 equal those 720 hours before within 2.5 %: with `suspect` 24 and `certain`
+//! 72 the score is 1; the rest of the series does so in 8 %, which chance gives.
 
-use super::hit::Hit;
-use super::outlet::Outlet;
+use std::ops::Range;
+
+use super::evidence::evidence;
+use super::hit::{Evidence, Hit};
+use super::outlet::{FactorSeries, Outlet};
+use super::score::score;
+use super::segments::segments;
 use super::thresholds::Thresholds;
 
+/// What makes a replay.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplayRule {
+    /// Points in a key.
+    pub keys: usize,
+    /// Width of a bin, as a share of the value.
+    pub bin: f64,
+    /// Different bins in a key, at least.
+    pub distinct: usize,
+    /// Votes that make a distance worth a look.
+    pub votes: usize,
+    /// Distances that are looked at.
+    pub distances: usize,
+    /// Relative deviation within which two points are equal.
+    pub tolerance: f64,
+    /// Share of equal points within a replay.
+    pub within: f64,
+    /// Share of equal points that chance gives.
+    pub elsewhere: f64,
+    /// Share of equal points in the rest of the series from which on it is periodic.
+    pub periodic: f64,
+    /// Points of the longest period that a plant has by itself.
+    pub cycle: usize,
+    /// Points that may lie between two replays of one deed.
+    pub join: usize,
+    /// Equal points that make a replay.
+    pub least: usize,
+}
+
+/// A replayed stretch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// Its points.
+    pub points: Range<usize>,
+    /// Points between it and its source.
+    pub distance: usize,
+    /// Points that equal their source.
+    pub equal: usize,
+    /// Points that can be compared.
+    pub rows: usize,
+}
+
 /// Looks for the pattern in an outlet.
-pub fn detect(_outlet: &Outlet, _thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    Vec::new()
+pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+    outlet.pollutants().flat_map(|series| of_series(series, thresholds)).collect()
+}
+
+fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+    let points = series.hours();
+    let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
+    let rule = ReplayRule {
+        keys: of("keys") as usize,
+        bin: of("bin"),
+        distinct: of("distinct") as usize,
+        votes: of("votes") as usize,
+        distances: of("distances") as usize,
+        tolerance: of("tolerance"),
+        within: of("within"),
+        elsewhere: of("elsewhere"),
+        periodic: of("periodic"),
+        cycle: points.grid.points(of("cycle")),
+        join: points.grid.points(of("join")),
+        least: points.grid.points(of("suspect")),
+    };
+    let drift = series.monitor.range_high * of("floor");
+    let judged = |value: f64| if value <= drift { f64::NAN } else { value };
+    let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
+    let hit = |replay: Replay| {
+        let span = points.span(&replay.points);
+        Hit {
+            factor: series.factor.clone(),
+            started: span.start,
+            ended: span.end,
+            score: score(points.grid.hours(replay.equal), of("suspect"), of("certain")),
+            rows: replay.rows,
+            evidence: Evidence::default()
+                .time("source_started", points.grid.ts(replay.points.start.saturating_sub(replay.distance)))
+                .number("hours_before", points.grid.hours(replay.distance))
+                .number("equal_share", replay.equal as f64 / replay.rows.max(1) as f64),
+        }
+    };
+    replay(&values, &rule).into_iter().map(hit).collect()
+}
+
+/// The stretches of values that equal earlier ones, in order, none overlapping another. NaN
+/// says nothing, and values must be above 0 to be compared.
+pub fn replay(values: &[f64], rule: &ReplayRule) -> Vec<Replay> {
+    let mut found: Vec<Replay> = distances(values, rule)
+        .into_iter()
+        .filter_map(|distance| at_distance(values, distance, rule))
+        .filter(|replay| replay.equal >= rule.least)
+        .collect();
+    found.sort_by(|a, b| b.equal.cmp(&a.equal).then(a.distance.cmp(&b.distance)));
+    let mut clearest: Vec<Replay> = Vec::new();
+    for replay in found {
+        let is_apart =
+            |of: &Replay| of.points.end <= replay.points.start || replay.points.end <= of.points.start;
+        if clearest.iter().all(is_apart) {
+            clearest.push(replay);
+        }
+    }
+    joined(clearest, rule.join)
+}
+
+/// The bits of a key that hold its place.
+const PLACE: u64 = (1 << 24) - 1;
+
+/// The distances that most keys vote for.
+fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
+    if values.len() as u64 > PLACE {
+        return Vec::new();
+    }
+    // The bits of a float are its logarithm to the base 2, with straight lines between powers; that is
+    // as good for bins as a logarithm, and far faster.
+    let width = (rule.bin * (1_u64 << 52) as f64).max(1.0);
+    let bin =
+        |value: &f64| (*value > 0.0 && value.is_finite()).then(|| (value.to_bits() as f64 / width) as i64);
+    let bins: Vec<Option<i64>> = values.iter().map(bin).collect();
+    // Key and place in one number sort faster.
+    let mut keyed: Vec<u64> = bins
+        .windows(rule.keys.max(1))
+        .enumerate()
+        .filter_map(|(at, window)| key(window, rule.distinct).map(|key| (key & !PLACE) | at as u64))
+        .collect();
+    keyed.sort_unstable();
+    let mut votes: Vec<usize> = keyed
+        .windows(2)
+        .filter(|pair| pair[0] & !PLACE == pair[1] & !PLACE)
+        .map(|pair| (pair[1] - pair[0]) as usize)
+        .filter(|distance| *distance >= rule.keys)
+        .collect();
+    votes.sort_unstable();
+    let mut counted: Vec<(usize, usize)> = votes
+        .chunk_by(|a, b| a == b)
+        .filter(|chunk| chunk.len() >= rule.votes)
+        .filter_map(|chunk| chunk.first().map(|distance| (chunk.len(), *distance)))
+        .collect();
+    counted.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    counted.into_iter().take(rule.distances).map(|(_, distance)| distance).collect()
+}
+
+/// One number of the bins of a window; none where a bin is missing or too few differ.
+fn key(window: &[Option<i64>], distinct: usize) -> Option<u64> {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut key = 0_u64;
+    for bin in window {
+        let bin = (*bin)?;
+        key = (key ^ bin as u64).wrapping_mul(ODD).rotate_left(29);
+    }
+    let is_first = |(at, bin): &(usize, &Option<i64>)| !window.iter().take(*at).any(|before| before == *bin);
+    (window.iter().enumerate().filter(is_first).count() >= distinct).then_some(key)
+}
+
+/// The clearest stretch of values that equal those at a distance before them.
+fn at_distance(values: &[f64], distance: usize, rule: &ReplayRule) -> Option<Replay> {
+    let is_equal = |at: usize| {
+        let (now, then) = (values.get(at)?, values.get(at.checked_sub(distance)?)?);
+        let reach = rule.tolerance * then.abs();
+        (!now.is_nan() && !then.is_nan()).then(|| (now - then).abs() <= reach)
+    };
+    let equal: Vec<Option<bool>> = (0..values.len()).map(is_equal).collect();
+    let (speaks, against) = evidence(rule.within, rule.elsewhere);
+    let says = |equal: &Option<bool>| equal.map_or(0.0, |equal| if equal { speaks } else { against });
+    let says: Vec<f64> = equal.iter().map(says).collect();
+    let greatest = segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let inside = equal.get(greatest.points.clone()).unwrap_or_default();
+    let count = |of: &[Option<bool>]| {
+        (of.iter().flatten().filter(|equal| **equal).count(), of.iter().flatten().count())
+    };
+    let ((all_equal, all), (equal, rows)) = (count(&equal), count(inside));
+    let is_alike = (all_equal - equal) as f64 > rule.periodic * (all - rows) as f64;
+    (!is_alike && !is_periodic(values, &greatest.points, rule)).then_some(Replay {
+        points: greatest.points,
+        distance,
+        equal,
+        rows,
+    })
+}
+
+/// Whether values equal those one period before, at any period of up to `cycle` points.
+fn is_periodic(values: &[f64], points: &Range<usize>, rule: &ReplayRule) -> bool {
+    let inside = values.get(points.clone()).unwrap_or_default();
+    // Steps of a smooth series are small; a period begins where it has moved away.
+    (rule.keys..=rule.cycle).any(|period| {
+        let pairs =
+            || inside.iter().zip(inside.iter().skip(period)).filter(|(a, b)| !a.is_nan() && !b.is_nan());
+        let equal = pairs().filter(|(a, b)| (*b - *a).abs() <= rule.tolerance * a.abs()).count();
+        equal as f64 > rule.periodic * pairs().count() as f64
+    })
+}
+
+/// Replays that follow one another within `join` points as one, at the distance of the longest.
+fn joined(mut replays: Vec<Replay>, join: usize) -> Vec<Replay> {
+    replays.sort_by_key(|replay| replay.points.start);
+    let mut joined: Vec<(usize, Replay)> = Vec::new();
+    for replay in replays {
+        match joined.last_mut().filter(|(_, last)| replay.points.start <= last.points.end + join) {
+            Some((longest, last)) => {
+                if replay.equal > *longest {
+                    (*longest, last.distance) = (replay.equal, replay.distance);
+                }
+                last.points.end = replay.points.end;
+                last.equal += replay.equal;
+                last.rows += replay.rows;
+            }
+            None => joined.push((replay.equal, replay)),
+        }
+    }
+    joined.into_iter().map(|(_, replay)| replay).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::survival::{assert_found, even, found, hourly, stack, survives, two_decimals};
+    use super::*;
+
+    const NAME: &str = "replay";
+
+    fn replayed(noise: f64) -> Vec<f64> {
+        let mut values = stack(51, 4320);
+        values.copy_within(0..1440, 1800);
+        for (value, part) in values[1800..3240].iter_mut().zip(even(52, 1440)) {
+            // Evenly spread over ±√3 × noise: a standard deviation of noise.
+            *value = two_decimals(*value * (1.0 + (part - 0.5) * 12.0_f64.sqrt() * noise));
+        }
+        values
+    }
+
+    #[test]
+    fn the_planted_replay_is_found_at_every_strength() {
+        for noise in [0.01, 0.005, 0.0] {
+            assert_found(NAME, detect, &hourly(replayed(noise)), 1800, 3240, 2);
+        }
+        let hits = found(NAME, detect, &hourly(replayed(0.0)));
+        assert_eq!(hits[0].evidence.number_of("hours_before"), Some(1800.0));
+    }
+
+    #[test]
+    fn alike_days_and_batches_are_excused() {
+        assert!(found(NAME, detect, &hourly(stack(53, 4320))).is_empty());
+        let noise = even(54, 4320);
+        for period in [8.0, 12.0, 24.0] {
+            let wave = |at: usize| 1.0 + 0.4 * (at as f64 * std::f64::consts::TAU / period).sin();
+            let days = noise.iter().enumerate().map(|(at, part)| 20.0 * wave(at) * (0.99 + 0.02 * part));
+            assert!(found(NAME, detect, &hourly(days.collect())).is_empty(), "{period}");
+        }
+    }
+
+    #[test]
+    fn the_worked_example() {
+        let mut values = stack(55, 2000);
+        values.copy_within(480..580, 1200);
+        // Four of the hundred are another value.
+        for at in [1220, 1240, 1260, 1280] {
+            values[at] *= 1.5;
+        }
+        let found = found(NAME, detect, &hourly(values));
+        assert_eq!((found.len(), found[0].score, found[0].rows), (1, 1.0, 100));
+        assert_eq!(found[0].evidence.number_of("equal_share"), Some(0.96));
+    }
+
+    #[test]
+    fn nothing_makes_it_fall_over() {
+        survives(NAME, detect);
+    }
 }
