@@ -189,8 +189,10 @@ mod tests {
     #[test]
     fn the_worked_example() {
         let rule = DigitRule { least: 200.0, within: 0.4, needs: 0.02, rest: 2.0 };
-        // Within, whole tenths and odd hundredths in turn, the last a tenth; without, odd ones alone.
+        // Within, whole tenths and odd hundredths in turn, both ends tenths; without, a tenth in ten.
         let mut values = vec![1.03; 401];
+        values.iter_mut().skip(5).step_by(10).for_each(|value| *value = 1.1);
+        values[100..300].fill(1.03);
         (100..300).filter(|at| at % 2 == 1).for_each(|at| values[at] = 1.1);
         values[100] = 1.2;
         values[199] = 1.07;
