@@ -70,6 +70,7 @@ fn flow(velocity: f64, gas: &Gas, facts: &OutletFacts, hour: i64) -> Option<f64>
 mod tests {
     use super::*;
     use crate::emission::STANDARD_KPA;
+    use crate::exceedance::limits::Limits;
     use crate::frame::facts::{Duct, MonitorFacts};
     use crate::validity::hours::{Hours, Rows};
     use plume_datasets::flags::NORMAL;
@@ -102,6 +103,7 @@ mod tests {
                 setting: Default::default(),
                 state: GasState::DryStandard,
                 detection_limit: None,
+                limits: Limits::default(),
             }],
             ..OutletFacts::default()
         }

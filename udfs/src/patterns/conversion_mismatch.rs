@@ -14,7 +14,7 @@
 
 use std::ops::Range;
 
-use super::departure::{median_in, log_of_positive};
+use super::departure::{log_of_positive, median_in};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::score::score;
@@ -31,7 +31,10 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         return Vec::new();
     }
     let oxygen = oxygen.hours().usable_values();
-    outlet.pollutants().flat_map(|series| of_series(series, &oxygen, outlet.o2_reference, thresholds)).collect()
+    outlet
+        .pollutants()
+        .flat_map(|series| of_series(series, &oxygen, outlet.o2_reference, thresholds))
+        .collect()
 }
 
 fn of_series(series: &FactorSeries, oxygen: &[f64], reference: f64, thresholds: &Thresholds<'_>) -> Vec<Hit> {

@@ -118,7 +118,8 @@ pub fn less_load(values: &[f64], load: &[f64]) -> Vec<f64> {
     }
     let class_of = |load: f64| bounds.iter().filter(|bound| load > **bound).count();
     let mut classes: [Vec<f64>; CLASSES] = Default::default();
-    for (value, load) in values.iter().zip(load).filter(|(value, load)| value.is_finite() && load.is_finite()) {
+    for (value, load) in values.iter().zip(load).filter(|(value, load)| value.is_finite() && load.is_finite())
+    {
         if let Some(class) = classes.get_mut(class_of(*load)) {
             class.push(*value);
         }
@@ -165,7 +166,9 @@ pub fn departures(values: &[f64], least: f64, weight: f64) -> Vec<Departure> {
         return Vec::new();
     }
     let first = segments(&evidence(values, level, least), weight);
-    let Some(greatest) = first.iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence)) else { return Vec::new() };
+    let Some(greatest) = first.iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence)) else {
+        return Vec::new();
+    };
     let rest = outside(values, &first);
     let finite = |values: &[f64]| values.iter().filter(|value| value.is_finite()).count();
     if finite(&rest) * 4 < finite(values) {

@@ -44,8 +44,14 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         }
         let (greatest, fall) = pollutants.iter().zip(&falls).max_by(|a, b| a.1.total_cmp(b.1))?;
         let air = -(-stretch.shift).exp_m1();
-        let evidence = Evidence::default().number("air_share", air).number("pollutant_fall", -(-fall).exp_m1());
-        Some(stretch.hit(&greatest.0.factor, hours, score(air, threshold("suspect"), threshold("certain")), evidence))
+        let evidence =
+            Evidence::default().number("air_share", air).number("pollutant_fall", -(-fall).exp_m1());
+        Some(stretch.hit(
+            &greatest.0.factor,
+            hours,
+            score(air, threshold("suspect"), threshold("certain")),
+            evidence,
+        ))
     };
     found.iter().filter_map(hit).collect()
 }

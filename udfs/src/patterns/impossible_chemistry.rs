@@ -34,7 +34,9 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 }
 
 fn of_pair(outlet: &Outlet, part: &str, whole: &str, weight: f64, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let (Some(part_of), Some(whole_of)) = (outlet.factor(part), outlet.factor(whole)) else { return Vec::new() };
+    let (Some(part_of), Some(whole_of)) = (outlet.factor(part), outlet.factor(whole)) else {
+        return Vec::new();
+    };
     let (hours, wholes) = (part_of.hours(), whole_of.hours().usable_values());
     let threshold = |key| thresholds.of(part, hours.grid.grain(), key);
     let shares: Vec<f64> =

@@ -43,7 +43,13 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     hits
 }
 
-fn check(name: &'static str, factor: &str, on: &Points, off: &[f64], thresholds: &Thresholds<'_>) -> Vec<Hit> {
+fn check(
+    name: &'static str,
+    factor: &str,
+    on: &Points,
+    off: &[f64],
+    thresholds: &Thresholds<'_>,
+) -> Vec<Hit> {
     let threshold = |key| thresholds.of(factor, on.grid.grain(), key);
     let hit = |points: Range<usize>| {
         let statistic = median_in(off, &points);

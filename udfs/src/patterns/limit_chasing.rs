@@ -60,7 +60,9 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
             ended: at(segment.points.end),
             score: score(correlation, threshold("suspect"), threshold("certain")),
             rows: within.iter().filter(|day| day.mean.is_finite()).count() * DAY_HOURS as usize,
-            evidence: Evidence::default().number("correlation", correlation).number("days", within.len() as f64),
+            evidence: Evidence::default()
+                .number("correlation", correlation)
+                .number("days", within.len() as f64),
         })
     };
     limit_chasing(&days, threshold("band"), threshold("days")).into_iter().filter_map(hit).collect()

@@ -41,7 +41,8 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         let own = series.hours().usable_values();
         let of_itself = of_series(series, load, &own, thresholds);
         if of_itself.is_empty() && series.factor != series.medium.flow_factor() {
-            let of_mass = flow(series).map(|flow| own.iter().zip(&flow).map(|(c, q)| c * q).collect::<Vec<f64>>());
+            let of_mass =
+                flow(series).map(|flow| own.iter().zip(&flow).map(|(c, q)| c * q).collect::<Vec<f64>>());
             hits.extend(of_mass.iter().flat_map(|mass| of_series(series, load, mass, thresholds)));
         }
         hits.extend(of_itself);
@@ -98,7 +99,8 @@ pub struct Decoupled {
 /// assert!(found[0].points.start.abs_diff(300) < 7 && found[0].points.end.abs_diff(500) < 7);
 /// ```
 pub fn load_decoupling(load: &[f64], emission: &[f64], own: f64, weight: f64, hours: f64) -> Vec<Decoupled> {
-    let pairs: Vec<(f64, f64)> = load.iter().zip(emission).map(|(load, of)| (*load, log_of_positive(*of))).collect();
+    let pairs: Vec<(f64, f64)> =
+        load.iter().zip(emission).map(|(load, of)| (*load, log_of_positive(*of))).collect();
     let with_both = |(x, y): &(f64, f64)| if y.is_finite() { (*x, *y) } else { (f64::NAN, f64::NAN) };
     let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().map(with_both).unzip();
     let (x, y) = (in_spreads(&x), in_spreads(&y));
@@ -116,7 +118,8 @@ pub fn load_decoupling(load: &[f64], emission: &[f64], own: f64, weight: f64, ho
     let evidence: Vec<f64> = x.iter().zip(&y).map(speaks).collect();
     let found = segments(&evidence, weight);
     let is_long = |points: &Range<usize>| points.len() as f64 >= hours;
-    let stretches: Vec<Range<usize>> = found.into_iter().map(|segment| segment.points).filter(is_long).collect();
+    let stretches: Vec<Range<usize>> =
+        found.into_iter().map(|segment| segment.points).filter(is_long).collect();
     let is_outside = |at: usize| !stretches.iter().any(|points| points.contains(&at));
     let describe = |points: &Range<usize>| {
         let of = |values: &[f64]| values.get(points.clone()).unwrap_or_default().to_vec();
@@ -145,7 +148,7 @@ fn quartiles(values: &[f64]) -> f64 {
 
 fn correlation(x: &[f64], y: &[f64], of: impl Fn(usize) -> bool) -> f64 {
     let step = x.len().div_ceil(PAIRS).max(1);
-    let step = if step % 2 == 0 { step + 1 } else { step };
+    let step = if step.is_multiple_of(2) { step + 1 } else { step };
     let chosen = || (0..x.len()).step_by(step).filter(|at| of(*at));
     let take = |values: &[f64]| chosen().filter_map(|at| values.get(at).copied()).collect::<Vec<f64>>();
     corr_spearman(&take(x), &take(y)).unwrap_or(f64::NAN)

@@ -35,14 +35,16 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         return Vec::new();
     }
     let load = night_discharge(&outlet.hours, outlet.load());
-    let is_water = |series: &&super::outlet::FactorSeries| series.medium == plume_datasets::factors::Medium::Water;
+    let is_water =
+        |series: &&super::outlet::FactorSeries| series.medium == plume_datasets::factors::Medium::Water;
     let of_pollutant = |series: &super::outlet::FactorSeries| {
         night_discharge(&series.hours().grid, &series.hours().usable_values())
     };
     let pollutants: Vec<Vec<f64>> = outlet.pollutants().filter(is_water).map(of_pollutant).collect();
     let first = first_night(&hours.grid);
     let hit = |stretch: &Departure| {
-        let rises = pollutants.iter().map(|of| shift_in(of, &stretch.points)).filter(|shift| shift.is_finite());
+        let rises =
+            pollutants.iter().map(|of| shift_in(of, &stretch.points)).filter(|shift| shift.is_finite());
         let thinner = -median(&mut rises.collect::<Vec<f64>>());
         let is_shift = shift_in(&load, &stretch.points) >= stretch.shift / 2.0;
         if is_shift || thinner.is_nan() || thinner < threshold("thinner") {
@@ -56,7 +58,9 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
             ended: hours.grid.ts(at(stretch.points.end).saturating_sub(DAY_HOURS as usize - NIGHT.1)),
             score: score(times, threshold("suspect"), threshold("certain")),
             rows: stretch.rows * NIGHT.1,
-            evidence: Evidence::default().number("times", times).number("concentration_fall", -(-thinner).exp_m1()),
+            evidence: Evidence::default()
+                .number("times", times)
+                .number("concentration_fall", -(-thinner).exp_m1()),
         })
     };
     found.iter().filter_map(hit).collect()

@@ -166,7 +166,7 @@ fn broken(values: &[f64], rule: &NoiseRule) -> Vec<Option<bool>> {
     let half = rule.window / 2;
     let mut sums = Window::default();
     let broken = |at: usize| {
-        if at % rule.window.max(1) == 0 {
+        if at.is_multiple_of(rule.window.max(1)) {
             // Built anew once a window, so that what was great and is gone leaves no rounding behind.
             sums = Window::default();
             (at.saturating_sub(half)..at + half + 1).for_each(|of| sums.add(values, of, 1.0));

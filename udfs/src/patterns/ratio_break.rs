@@ -85,7 +85,8 @@ pub fn ratio_break(own: &[f64], others: &[&[f64]]) -> Vec<f64> {
             return f64::NAN;
         }
         at_hour.clear();
-        at_hour.extend(others.iter().filter_map(|of| of.get(hour)).copied().filter(|value| value.is_finite()));
+        at_hour
+            .extend(others.iter().filter_map(|of| of.get(hour)).copied().filter(|value| value.is_finite()));
         median(&mut at_hour) - own
     };
     own.iter().enumerate().map(below).collect()

@@ -32,7 +32,8 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 /// The concentrations of standards of a factor, in order.
 fn standards(outlet: &Outlet, series: &FactorSeries) -> Vec<f64> {
     let checks = outlet.records.checks.iter().filter(|check| check.factor == series.factor);
-    let mut known: Vec<f64> = checks.map(|check| check.expected).filter(|of| *of > 0.0 && of.is_finite()).collect();
+    let mut known: Vec<f64> =
+        checks.map(|check| check.expected).filter(|of| *of > 0.0 && of.is_finite()).collect();
     if series.medium == plume_datasets::factors::Medium::Water && series.monitor.range_high > 0.0 {
         known.push(series.monitor.range_high / 2.0);
     }
@@ -58,7 +59,12 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             started: span.start,
             ended: span.end,
             score: score(segment.evidence, suspect, certain),
-            rows: values.get(segment.points).unwrap_or_default().iter().filter(|value| value.is_finite()).count(),
+            rows: values
+                .get(segment.points)
+                .unwrap_or_default()
+                .iter()
+                .filter(|value| value.is_finite())
+                .count(),
             evidence: Evidence::default().number("standard", standard).number("hours", segment.evidence),
         }
     };

@@ -80,8 +80,9 @@ fn false_stops(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         let burns = oxygen < threshold("oxygen") && heat > threshold("temperature");
         (!oxygen.is_nan() && !heat.is_nan()).then_some(burns && (flow.is_nan() || flows))
     };
-    let emitting: Vec<Option<bool>> =
-        (0..outlet.stopped.len()).map(|hour| if outlet.is_stopped(hour) { emits(hour) } else { None }).collect();
+    let emitting: Vec<Option<bool>> = (0..outlet.stopped.len())
+        .map(|hour| if outlet.is_stopped(hour) { emits(hour) } else { None })
+        .collect();
     let found = stopped_but_emitting(&outlet.stopped, &emitting, threshold("hours"));
     let of = |segment: Segment| {
         let within = emitting.get(segment.points.clone()).unwrap_or_default();
@@ -101,7 +102,12 @@ fn nothing_at_load(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let least_load = threshold("load") * median(&mut sample(load));
     let values: Vec<(Vec<f64>, f64)> = pollutants
         .iter()
-        .map(|series| (sent_as_good(series), threshold("nothing") * median(&mut sample(&series.hours().usable_values()))))
+        .map(|series| {
+            (
+                sent_as_good(series),
+                threshold("nothing") * median(&mut sample(&series.hours().usable_values())),
+            )
+        })
         .collect();
     let speaks = |(hour, load): (usize, &f64)| {
         let at_hour = values.iter().filter_map(|(of, most)| Some((*of.get(hour)?, *most)));

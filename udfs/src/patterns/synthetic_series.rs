@@ -159,7 +159,7 @@ fn obeys(pairs: &[(f64, f64)], window: usize, law: f64) -> Vec<Option<bool>> {
     let half = window / 2;
     let mut fit = Fit::default();
     let obeys = |at: usize| {
-        if at % window.max(1) == 0 {
+        if at.is_multiple_of(window.max(1)) {
             fit = Fit::of(
                 pairs.get(at.saturating_sub(half)..(at + half + 1).min(pairs.len())).unwrap_or_default(),
             );

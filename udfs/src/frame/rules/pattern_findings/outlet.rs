@@ -193,7 +193,7 @@ impl Builder<'_> {
         let is_usable = |(point, (value, flag)): (usize, (&f64, &u8))| {
             value.is_finite()
                 && matches!(*flag, NORMAL | 0)
-                && !(*value <= detection_limit)
+                && (detection_limit.is_nan() || *value > detection_limit)
                 && !is_left_out(grid.hour(point))
         };
         points.usable = points.value.iter().zip(&points.flag).enumerate().map(is_usable).collect();
