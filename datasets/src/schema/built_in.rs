@@ -100,9 +100,10 @@ pub const BUILT_IN: &[BuiltIn] = &[
             plain("pattern", Text, "the pattern's name in SQL", "模式名"),
             NAME_ZH,
             plain("mechanism", Text, "value shape, parameter, operation or transmission", "作假机理"),
-            plain(
+            column(
                 "rank",
                 Float,
+                "1",
                 "how exactly it says what was done, among the patterns of its mechanism; 1 most exactly",
                 "优先级",
             ),
