@@ -118,8 +118,8 @@ pub(super) fn sampling_gaming(scene: &mut Scene<'_>) {
     draws.extend(scene.steps.clone().step_by(block).filter_map(best_of));
     draws.push(scene.steps.end);
     for pair in draws.windows(2) {
+        sampled[pair[0]..pair[1]].fill(pair[0]);
         for step in pair[0]..pair[1] {
-            sampled[step] = pair[0];
             scene.set(scene.signal, step, shown[pair[0]]);
         }
     }
