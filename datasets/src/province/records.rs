@@ -48,7 +48,8 @@ pub(super) struct Param {
     pub(super) factor: &'static str,
     pub(super) param: &'static str,
     pub(super) ts: i64,
-    pub(super) value: f64,
+    /// A number, or else the text.
+    pub(super) value: Option<f64>,
     pub(super) text: Option<String>,
 }
 

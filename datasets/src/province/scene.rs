@@ -151,7 +151,7 @@ impl<'a> Scene<'a> {
 
     pub(super) fn param(&mut self, factor: &'static str, param: &'static str, step: usize, value: f64) {
         let ts = self.time(step);
-        self.records.params.push(Param { factor, param, ts, value, text: None });
+        self.records.params.push(Param { factor, param, ts, value: Some(value), text: None });
     }
 
     pub(super) fn work(

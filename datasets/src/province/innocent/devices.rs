@@ -1,7 +1,7 @@
 //! Analysers that are calibrated, repaired and cleaned, and loggers with habits.
 
 use super::super::process::rounded;
-use super::super::records::{Check, Fault};
+use super::super::records::{Check, Fault, Param};
 use super::super::scene::{INTERCEPT, MINUTE_US, SLOPE, Scene, raw_of};
 
 /// A calibration changes the slope, and is on record: the analyser had drifted.
@@ -98,13 +98,11 @@ pub(super) fn held_value(scene: &mut Scene<'_>) {
         for (_, raw) in scene.records.raw.range_mut(gases).filter(|(_, raw)| raw.phase != "measure") {
             (raw.reading, raw.logged) = (held, held);
         }
-        // The time of a calibration as the parameter has it, yyyymmddhhmmss.
+        // The time of a calibration as its parameter has it, yyyymmddhhmmss.
+        let stamp = super::super::time_text(at).replace(['-', ':', ' '], "");
         for param in ["i13006", "i13021"] {
-            let stamp = super::super::time_text(at).replace(['-', ':', ' '], "");
-            scene.param(factor, param, step, stamp.parse().unwrap_or_default());
-            if let Some(param) = scene.records.params.last_mut() {
-                param.text = Some(stamp);
-            }
+            let text = Some(stamp.clone());
+            scene.records.params.push(Param { factor, param, ts: at, value: None, text });
         }
     }
 }

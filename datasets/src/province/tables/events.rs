@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch, StringArray};
+use arrow::array::{BooleanArray, Float64Array, RecordBatch, StringArray};
 
 use super::{SECOND_US, Sent, batch, numbers, texts, times};
 use crate::province::ProvinceError;
@@ -80,7 +80,7 @@ fn device_params(sent: &Sent<'_>) -> Result<RecordBatch, ProvinceError> {
             ("factor", texts(params().map(|param| param.factor))),
             ("param", texts(params().map(|param| param.param))),
             ("ts", times(ts)),
-            ("value", numbers(params().map(|param| param.value).collect())),
+            ("value", Arc::new(Float64Array::from_iter(params().map(|param| param.value)))),
             ("text", Arc::new(StringArray::from_iter(params().map(|param| param.text.as_deref())))),
         ],
     )

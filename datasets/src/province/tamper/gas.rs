@@ -109,8 +109,11 @@ pub(super) fn limit_chasing(scene: &mut Scene<'_>) {
     let ahead = (DAY_US - scene.clock.time(scene.steps.start).rem_euclid(DAY_US)) % DAY_US;
     let first =
         scene.steps.start + usize::try_from(ahead / scene.clock.interval.micros()).unwrap_or_default();
+    let mut due = 0.0;
     for midnight in (first..scene.steps.end).step_by(a_day) {
-        if midnight + a_day <= scene.steps.end && scene.dice.chance(chased) {
+        due += chased;
+        if due >= 1.0 && midnight + a_day <= scene.steps.end {
+            due -= 1.0;
             chase_a_day(scene, midnight, limit_day);
         }
     }
@@ -128,7 +131,10 @@ fn chase_a_day(scene: &mut Scene<'_>, midnight: usize, limit_day: f64) {
             level = 1.0 - ahead / left.max(2.0) * 1.15;
         }
         level += 0.02 * scene.dice.normal();
-        ahead += level - 1.0;
+        // An hour that is lost counts for nothing.
+        if !scene.process.signals[scene.signal].value[midnight + hour * scene.an_hour()].is_nan() {
+            ahead += level - 1.0;
+        }
         for step in (midnight + hour * scene.an_hour()..).take(scene.an_hour()) {
             let noise = if scene.an_hour() > 1 { 0.01 * scene.dice.normal() } else { 0.0 };
             scene.set(scene.signal, step, scene.process.measured(step, target * (level + noise)));
