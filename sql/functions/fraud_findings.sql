@@ -15,7 +15,7 @@
 -- score       [1]  0 to 1; 0.5 and more is worth an inspector's trip (得分)
 -- severity         high, medium or low (严重程度)
 -- evidence         JSON: the figures a reader can check; also: the patterns that overlap it (证据)
--- rows             rows that it rests on (数据条数)
+-- rows        [1]  rows that it rests on (数据条数)
 -- clause           where the pattern is stated (依据)
 -- dismissed        whether it was explained and dismissed (是否核销)
 SELECT

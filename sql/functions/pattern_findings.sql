@@ -11,6 +11,6 @@
 -- pattern          the pattern, as table patterns names it (模式名)
 -- finding_id       the same for the same outlet, factor, pattern and start on every run (线索编号)
 -- score       [1]  0 to 1; 0.5 and more is worth an inspector's trip (得分)
--- rows             rows that it rests on (数据条数)
+-- rows        [1]  rows that it rests on (数据条数)
 -- evidence         JSON: the figures a reader can check; also: the patterns that overlap it (证据)
 SELECT * FROM pattern_findings('2026-01-01', '2026-02-01')
