@@ -54,7 +54,21 @@ static ROLES: LazyLock<Vec<RoleOf>> =
 /// Characters of a code that tell the process and the quantity.
 const PREFIX: usize = 4;
 
+/// The parameter that tells the load itself.
+const LOAD: &str = "load";
+
 impl ConditionRole {
+    /// Which of several parameters tells the load: `load` itself, else the first with that role.
+    pub fn load_among<'a, I>(params: I) -> Option<usize>
+    where
+        I: IntoIterator<Item = (&'a str, Option<Self>)>,
+        I::IntoIter: Clone,
+    {
+        let mut params = params.into_iter();
+        let itself = params.clone().position(|(param, _)| param == LOAD);
+        itself.or_else(|| params.position(|(_, role)| role == Some(Self::Load)))
+    }
+
     /// The role of a parameter; `None` where none is known.
     ///
     /// ```
@@ -81,6 +95,16 @@ mod tests {
             assert!(known.clause.ends_with(']'), "{}", known.param);
             assert!(ROLES[at + 1..].iter().all(|other| other.param != known.param), "{}", known.param);
         }
+    }
+
+    #[test]
+    fn the_load_is_load_itself_or_the_first_that_stands_for_it() {
+        let load_among = |names: [&'static str; 2]| {
+            ConditionRole::load_among(names.map(|name| (name, ConditionRole::built_in(name))))
+        };
+        assert_eq!(load_among(["fan_current", "load"]), Some(1));
+        assert_eq!(load_among(["fan_current", "power"]), Some(0));
+        assert_eq!(load_among(["dosing", "x"]), None);
     }
 
     #[test]

@@ -30,6 +30,11 @@ pub fn flags() -> &'static [Flag] {
 /// The flag that makes a value valid.
 pub const NORMAL: u8 = b'N';
 
+/// Whether a flag letter is [`NORMAL`], or 0, which stands for none.
+pub fn is_normal_or_none(flag: u8) -> bool {
+    matches!(flag, NORMAL | 0)
+}
+
 /// Whether the letter is a listed flag.
 pub fn is_listed(flag: u8) -> bool {
     FLAGS.iter().any(|f| f.flag == char::from(flag))

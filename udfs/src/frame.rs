@@ -16,6 +16,7 @@
 //! | [`outlet`] | the frame: rows of one outlet, by table and factor |
 //! | [`facts`] | what the registry knows of an outlet |
 //! | [`pattern_facts`] | what only the search for patterns asks of the registry |
+//! | [`conditions`] | working conditions by the hour |
 //! | [`extents`] | from when to when each series reaches in the whole store |
 //! | [`settle`] | the hours of every series of an outlet, stops and flow applied |
 //! | `flow_by_velocity` | the flow of gas of an outlet that sends its velocity only |
@@ -27,6 +28,7 @@
 //! | [`rules`] | the rules that run over frames, one a view |
 
 pub mod asked;
+pub mod conditions;
 pub mod cursor;
 pub mod exec;
 pub mod extents;

@@ -44,8 +44,7 @@ pub(super) async fn read_registry(
     // When the entry of an enterprise began and ended to be in force.
     let mut changes: HashMap<String, Vec<Span>> = HashMap::new();
     for name in TABLES {
-        let table = table_named(name)?;
-        for batch in read_all(session, snapshots, table).await? {
+        for batch in read_all(session, snapshots, table_named(name)?, None).await? {
             let rows = Rows { batch: &batch };
             for row in 0..batch.num_rows() {
                 if let ("enterprises", Some(id)) = (name, rows.text("enterprise_id", row)) {
@@ -87,7 +86,7 @@ async fn read_roles(
     snapshots: &Arc<Snapshots>,
 ) -> Result<BTreeMap<String, ConditionRole>> {
     let mut roles = BTreeMap::new();
-    for batch in read_all(session, snapshots, table_named(CONDITION_PARAMS)?).await? {
+    for batch in read_all(session, snapshots, table_named(CONDITION_PARAMS)?, None).await? {
         let rows = Rows { batch: &batch };
         let told = |row| Some((rows.text("param", row)?.to_owned(), rows.text("role", row)?.parse().ok()?));
         roles.extend((0..batch.num_rows()).filter_map(told));
@@ -95,13 +94,18 @@ async fn read_roles(
     Ok(roles)
 }
 
+/// Every row of a table, with the columns named or all of them.
 pub(super) async fn read_all(
     session: &dyn Session,
     snapshots: &Arc<Snapshots>,
     table: &'static Table,
+    columns: Option<&[&str]>,
 ) -> Result<Vec<RecordBatch>> {
     let provider: Arc<dyn TableProvider> = Arc::new(StoreTable::new(table, Arc::clone(snapshots)));
-    let plan = LogicalPlanBuilder::scan(table.name, provider_as_source(provider), None)?.build()?;
+    let schema = table.arrow_schema();
+    let projection = columns.map(|names| names.iter().map(|name| schema.index_of(name)).collect());
+    let projection = projection.transpose()?;
+    let plan = LogicalPlanBuilder::scan(table.name, provider_as_source(provider), projection)?.build()?;
     let plan = session.create_physical_plan(&plan).await?;
     collect(plan, session.task_ctx()).await
 }
@@ -164,6 +168,7 @@ impl Rows<'_> {
             minute_interval_s: self.float("minute_interval_s", row),
             setting: self.setting(row),
             state: self.text("state", row).map(GasState::parse).unwrap_or_default(),
+            range_high: self.float("range_high", row),
             detection_limit: self.float("detection_limit", row),
             limits: self.limits(row),
         });

@@ -7,9 +7,7 @@ use datafusion::catalog::Session;
 use datafusion::common::Result;
 use plume_udfs::frame::facts::Span;
 use plume_udfs::frame::pattern_facts::{PatternFacts, PatternRegistry};
-use plume_udfs::patterns::outlet::{
-    CheckRecord, MaintenanceRecord, MarkRecord, MonitorFigures, ParamRecord, PeerRecord, Records,
-};
+use plume_udfs::patterns::outlet::{CheckRecord, MaintenanceRecord, ParamRecord, PeerRecord, Records};
 use plume_udfs::patterns::thresholds::OutletThreshold;
 use plume_udfs::time::day_of;
 
@@ -20,26 +18,24 @@ use crate::store::table_named;
 /// How the rows of a table become facts of an outlet.
 type Note = fn(&Rows<'_>, usize, &mut PatternFacts) -> Option<()>;
 
-/// The tables read, and how.
-const TABLES: [(&str, Note); 8] = [
-    ("outlets", duct),
-    ("monitors", monitor),
-    ("qc_results", check),
-    ("maintenance", maintenance),
-    ("device_params", param),
-    ("marks", mark),
-    ("packets", packet),
-    ("outlet_thresholds", threshold),
+/// The tables read, the columns looked at besides `mn`, and how.
+const TABLES: [(&str, &[&str], Note); 5] = [
+    ("qc_results", &["factor", "ts", "kind", "expected", "measured"], check),
+    ("maintenance", &["factor", "started", "ended", "kind", "text"], maintenance),
+    ("device_params", &["factor", "param", "ts", "value"], param),
+    ("packets", &["peer", "received_at"], packet),
+    ("outlet_thresholds", &["factor", "pattern", "key", "since", "until", "value"], threshold),
 ];
 
-/// Reads what is registered and on record of every outlet, as the session sees it.
+/// Reads what is on record of every outlet, and its own thresholds, as the session sees it.
 pub(super) async fn read_pattern_registry(
     session: &dyn Session,
     snapshots: &Arc<Snapshots>,
 ) -> Result<PatternRegistry> {
     let mut outlets: BTreeMap<String, PatternFacts> = BTreeMap::new();
-    for (name, note) in TABLES {
-        for batch in read_all(session, snapshots, table_named(name)?).await? {
+    for (name, columns, note) in TABLES {
+        let columns = [&["mn"], columns].concat();
+        for batch in read_all(session, snapshots, table_named(name)?, Some(&columns)).await? {
             let rows = Rows { batch: &batch };
             for row in 0..batch.num_rows() {
                 let Some(mn) = rows.text("mn", row) else { continue };
@@ -60,26 +56,7 @@ fn in_order(records: &mut Records) {
     records.checks.sort_by(|a, b| (a.ts, &a.factor, &a.kind).cmp(&(b.ts, &b.factor, &b.kind)));
     records.maintenance.sort_by(|a, b| (a.span.start, &a.factor).cmp(&(b.span.start, &b.factor)));
     records.params.sort_by(|a, b| (a.ts, &a.factor, &a.param).cmp(&(b.ts, &b.factor, &b.param)));
-    records.marks.sort_by(|a, b| (a.span.start, &a.factor).cmp(&(b.span.start, &b.factor)));
     records.peers.sort_by(|a, b| (a.span.start, &a.peer).cmp(&(b.span.start, &b.peer)));
-}
-
-fn duct(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
-    facts.duct_area.push((rows.span("since", "until", row), rows.float("duct_area", row)?));
-    Some(())
-}
-
-fn monitor(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
-    let number = |name| rows.float(name, row).unwrap_or(f64::NAN);
-    let figures = MonitorFigures {
-        limit_hour: number("limit_hour"),
-        limit_day: number("limit_day"),
-        limit_on_converted: rows.text("limit_basis", row) == Some("converted"),
-        range_high: number("range_high"),
-        detection_limit: number("detection_limit"),
-    };
-    facts.monitors.push((rows.text("factor", row)?.to_owned(), rows.span("since", "until", row), figures));
-    Some(())
 }
 
 fn check(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
@@ -120,15 +97,6 @@ fn param(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
         param: rows.text("param", row)?.to_owned(),
         ts: rows.ts("ts", row)?,
         value: rows.float("value", row).unwrap_or(f64::NAN),
-    });
-    Some(())
-}
-
-fn mark(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
-    facts.records.marks.push(MarkRecord {
-        factor: factor_of(rows, row),
-        span: lasted(rows, row),
-        mark: rows.text("mark", row)?.to_owned(),
     });
     Some(())
 }

@@ -83,6 +83,8 @@ pub struct MonitorFacts {
     pub setting: MonitorSetting,
     /// The state in which its values are sent.
     pub state: GasState,
+    /// The upper end of its range, in the factor's unit.
+    pub range_high: Option<f64>,
     /// Its detection limit, in the factor's unit.
     pub detection_limit: Option<f64>,
     /// Its limits.
@@ -90,6 +92,11 @@ pub struct MonitorFacts {
 }
 
 impl OutletFacts {
+    /// The monitor of a factor in force at a time.
+    pub fn monitor(&self, factor: &str, ts: i64) -> Option<&MonitorFacts> {
+        self.monitors.iter().find(|monitor| monitor.factor == factor && monitor.span.contains(&ts))
+    }
+
     /// Whether any gas of the outlet is sent in another state than dry standard.
     pub fn sends_other_states(&self) -> bool {
         !self.flow_states.is_empty() || self.monitors.iter().any(|m| m.state != GasState::DryStandard)
@@ -97,8 +104,7 @@ impl OutletFacts {
 
     /// The state in which values of a factor of gas are sent at a time.
     pub fn gas_state(&self, factor: &str, ts: i64) -> GasState {
-        let of_monitor = self.monitors.iter().find(|m| m.factor == factor && m.span.contains(&ts));
-        let own = of_monitor.map_or(GasState::DryStandard, |monitor| monitor.state);
+        let own = self.monitor(factor, ts).map_or(GasState::DryStandard, |monitor| monitor.state);
         let of_flow =
             || self.flow_states.iter().find(|(span, _)| span.contains(&ts)).map(|(_, state)| *state);
         match factor == Medium::Air.flow_factor() {
@@ -127,8 +133,7 @@ impl OutletFacts {
 
     /// The detection limit of a factor's monitor at a time.
     pub fn detection_limit(&self, factor: &str, ts: i64) -> Option<f64> {
-        let in_force = |m: &&MonitorFacts| m.factor == factor && m.span.contains(&ts);
-        self.monitors.iter().find(in_force)?.detection_limit
+        self.monitor(factor, ts)?.detection_limit
     }
 
     /// Whether the outlet stands in the registry at a time.
@@ -143,14 +148,12 @@ impl OutletFacts {
 
     /// Seconds that one minute row of a factor covers, if the registry says.
     pub fn minute_interval_s(&self, factor: &str, ts: i64) -> Option<f64> {
-        let in_force = |m: &&MonitorFacts| m.factor == factor && m.span.contains(&ts);
-        self.monitors.iter().find(in_force)?.minute_interval_s
+        self.monitor(factor, ts)?.minute_interval_s
     }
 
     /// What the calibration of a factor's monitor rests on at a time.
     pub fn setting(&self, factor: &str, ts: i64) -> MonitorSetting {
-        let in_force = |m: &&MonitorFacts| m.factor == factor && m.span.contains(&ts);
-        self.monitors.iter().find(in_force).map(|monitor| monitor.setting).unwrap_or_default()
+        self.monitor(factor, ts).map(|monitor| monitor.setting).unwrap_or_default()
     }
 
     /// What checks say of a factor's monitor.
@@ -264,6 +267,7 @@ mod tests {
                 minute_interval_s: None,
                 setting: MonitorSetting::default(),
                 state: GasState::DryStandard,
+                range_high: None,
                 detection_limit: None,
                 limits: Limits::default(),
             }],
@@ -282,6 +286,7 @@ mod tests {
             minute_interval_s: None,
             setting: MonitorSetting::default(),
             state: GasState::DryStandard,
+            range_high: None,
             detection_limit: None,
             limits: Limits::default(),
         };

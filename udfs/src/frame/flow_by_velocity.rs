@@ -102,6 +102,7 @@ mod tests {
                 minute_interval_s: None,
                 setting: Default::default(),
                 state: GasState::DryStandard,
+                range_high: None,
                 detection_limit: None,
                 limits: Limits::default(),
             }],

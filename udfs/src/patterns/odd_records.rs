@@ -2,7 +2,7 @@
 
 use super::Detect;
 use super::outlet::{
-    CheckRecord, MaintenanceRecord, MarkRecord, Outlet, ParamRecord, PeerRecord, Phase, Points, RawSignal,
+    CheckRecord, MaintenanceRecord, Outlet, ParamRecord, PeerRecord, Phase, Points, RawSignal,
 };
 use super::survival::{FACTOR, even, hourly, points, stack, with_load};
 use super::thresholds::Thresholds;
@@ -65,8 +65,6 @@ fn fill(outlet: &mut Outlet, value: f64, other: f64) {
     records.params = (0..40)
         .map(|at| param(params[at % 4], at as i64 * DAY_US, if at % 3 == 0 { other } else { value }))
         .collect();
-    records.marks =
-        vec![MarkRecord { factor: String::new(), span: i64::MIN..i64::MAX, mark: "fault".to_owned() }];
     let peer = |at: i64| PeerRecord {
         peer: format!("10.0.0.{}", at % 3),
         span: at * DAY_US / 2..i64::MAX,

@@ -241,17 +241,6 @@ pub struct ParamRecord {
     pub value: f64,
 }
 
-/// A mark that a person set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MarkRecord {
-    /// Factor; empty where it is of the whole outlet.
-    pub factor: String,
-    /// When it began and ended, µs.
-    pub span: Range<i64>,
-    /// Its word.
-    pub mark: String,
-}
-
 /// From where packets of the outlet's device came on a day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PeerRecord {
@@ -272,8 +261,6 @@ pub struct Records {
     pub maintenance: Vec<MaintenanceRecord>,
     /// Parameters of its devices.
     pub params: Vec<ParamRecord>,
-    /// Marks.
-    pub marks: Vec<MarkRecord>,
     /// Where packets came from, an entry a day and address.
     pub peers: Vec<PeerRecord>,
 }
@@ -293,8 +280,6 @@ pub struct Outlet {
     pub stopped: Vec<bool>,
     /// Reference oxygen, %; NaN where none is registered.
     pub o2_reference: f64,
-    /// Area of the duct, m²; NaN where it isn't registered.
-    pub duct_area: f64,
     /// What is on record.
     pub records: Records,
     /// Thresholds of its own.
@@ -309,9 +294,8 @@ impl Outlet {
 
     /// The load by hour: the condition `load`, else the first with that role; empty where there is none.
     pub fn load(&self) -> &[f64] {
-        let itself = self.conditions.iter().find(|condition| condition.param == "load");
-        let stands_for_it = |condition: &&ConditionSeries| condition.role == Some(ConditionRole::Load);
-        let load = itself.or_else(|| self.conditions.iter().find(stands_for_it));
+        let named = self.conditions.iter().map(|condition| (condition.param.as_str(), condition.role));
+        let load = ConditionRole::load_among(named).and_then(|at| self.conditions.get(at));
         load.map(|condition| condition.hours.as_slice()).unwrap_or_default()
     }
 

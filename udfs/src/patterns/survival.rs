@@ -51,7 +51,6 @@ pub(crate) fn outlet(fine: Points) -> Outlet {
         conditions: Vec::new(),
         stopped: Vec::new(),
         o2_reference: 6.0,
-        duct_area: f64::NAN,
         records: Records::default(),
         thresholds: Vec::new(),
     }

@@ -4,19 +4,15 @@ use std::ops::Range;
 
 use plume_datasets::condition_roles::ConditionRole;
 use plume_datasets::factors::{Medium, kg_per_unit};
-use plume_datasets::flags::NORMAL;
 
 use super::is_treatment;
 use crate::correlation::best_lag::GridSeries;
 use crate::correlation::ranks::order_codes;
 use crate::emission::masses::mass_kg;
+use crate::frame::conditions::hourly_conditions;
 use crate::frame::facts::Registry;
-use crate::frame::outlet::{OutletFrame, SeriesTable, TableRows};
+use crate::frame::outlet::OutletFrame;
 use crate::frame::settle::{SettledOutlet, SettledSeries};
-use crate::time::hour_of;
-
-/// The parameter that tells the load itself.
-const LOAD: &str = "load";
 
 /// What of an emission is correlated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,9 +129,10 @@ impl OutletSeries {
         let grid = settled.grid();
         let position = |hour: i64| usize::try_from(hour.clamp(grid.start, grid.end) - grid.start);
         let asked = position(asked.start).unwrap_or_default()..position(asked.end).unwrap_or_default();
-        let params = params(frame, &grid);
+        let params = hourly_conditions(frame, &grid);
         let roles: Vec<_> = params.iter().map(|(param, _)| registry.role(param)).collect();
-        let load = load_of(&params, &roles);
+        let named = params.iter().zip(&roles).map(|((param, _), role)| (param.as_str(), *role));
+        let load = ConditionRole::load_among(named);
         let runs = running(load.and_then(|load| params.get(load)).map(|(_, hours)| hours.as_slice()));
         let while_running = |mut hours: Vec<f64>| {
             hours.iter_mut().enumerate().filter(|(at, _)| !runs(*at)).for_each(|(_, hour)| *hour = f64::NAN);
@@ -163,45 +160,10 @@ impl OutletSeries {
     }
 }
 
-/// Which of the parameters tells the load: `load` itself, else the first with that role.
-fn load_of(params: &[(String, Vec<f64>)], roles: &[Option<ConditionRole>]) -> Option<usize> {
-    let itself = params.iter().position(|(param, _)| param == LOAD);
-    itself.or_else(|| roles.iter().position(|role| *role == Some(ConditionRole::Load)))
-}
-
 /// Tells in which hours the plant ran: those without a load count as such.
 fn running(load: Option<&[f64]>) -> impl Fn(usize) -> bool + use<> {
     let stopped: Vec<bool> = load.unwrap_or_default().iter().map(|load| *load <= 0.0).collect();
     move |at| !stopped.get(at).copied().unwrap_or_default()
-}
-
-/// The hourly means of every parameter, by name.
-fn params(frame: &OutletFrame, grid: &Range<i64>) -> Vec<(String, Vec<f64>)> {
-    let rows = frame.table(SeriesTable::Conditions);
-    let hours = |pieces: &[Range<usize>]| hourly_means(rows, pieces, grid);
-    let mut params: Vec<_> =
-        rows.series().iter().map(|series| (series.factor.clone(), hours(&series.pieces))).collect();
-    params.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    params
-}
-
-/// The mean of each hour's rows that count: finite, with flag `N` or none.
-fn hourly_means(rows: &TableRows, pieces: &[Range<usize>], grid: &Range<i64>) -> Vec<f64> {
-    let len = usize::try_from(grid.end - grid.start).unwrap_or_default();
-    let (mut sums, mut counts) = (vec![0.0; len], vec![0_u32; len]);
-    for row in pieces.iter().cloned().flatten() {
-        let (Some(ts), Some(value)) = (rows.ts.get(row), rows.value.get(row)) else { continue };
-        let is_normal = rows.flag.get(row).is_none_or(|flag| matches!(*flag, NORMAL | 0));
-        let Ok(position) = usize::try_from(hour_of(*ts) - grid.start) else { continue };
-        if let (true, true, Some(sum), Some(count)) =
-            (is_normal, value.is_finite(), sums.get_mut(position), counts.get_mut(position))
-        {
-            *sum += value;
-            *count += 1;
-        }
-    }
-    let mean = |(sum, count): (f64, u32)| if count == 0 { f64::NAN } else { sum / f64::from(count) };
-    sums.into_iter().zip(counts).map(mean).collect()
 }
 
 /// The emissions asked for, by factor.
@@ -244,30 +206,6 @@ fn emissions(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn minutes_are_averaged_and_flagged_ones_left_out() {
-        let minute = 60_000_000;
-        let mut rows = TableRows::default();
-        rows.ts = vec![0, minute, 2 * minute, 61 * minute, 130 * minute];
-        rows.value = vec![1.0, 2.0, 90.0, f64::INFINITY, 7.0];
-        rows.flag = vec![b'N', 0, b'D', b'N', b'N'];
-        let all = Vec::from_iter(std::iter::once(0..5));
-        let means = hourly_means(&rows, &all, &(0..3));
-        assert_eq!(means[0], 1.5);
-        assert!(means[1].is_nan());
-        assert_eq!(means[2], 7.0);
-        assert_eq!(hourly_means(&rows, &all, &(2..3)), [7.0]);
-    }
-
-    #[test]
-    fn the_load_is_load_itself_or_the_first_that_stands_for_it() {
-        let params = |names: [&str; 2]| names.map(|name| (name.to_owned(), Vec::new())).to_vec();
-        let roles = |names: [&str; 2]| names.map(ConditionRole::built_in);
-        assert_eq!(load_of(&params(["fan_current", "load"]), &roles(["fan_current", "load"])), Some(1));
-        assert_eq!(load_of(&params(["fan_current", "power"]), &roles(["fan_current", "power"])), Some(0));
-        assert_eq!(load_of(&params(["dosing", "x"]), &roles(["dosing", "x"])), None);
-    }
 
     #[test]
     fn hours_without_load_count_as_running() {

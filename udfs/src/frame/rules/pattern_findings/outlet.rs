@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use plume_datasets::factors::Medium;
-use plume_datasets::flags::NORMAL;
+use plume_datasets::flags::{NORMAL, is_normal_or_none};
 
-use crate::frame::facts::{Registry, hours_within};
+use crate::exceedance::limits::Basis;
+use crate::frame::conditions::hourly_conditions;
+use crate::frame::facts::{MonitorFacts, Registry, hours_within};
 use crate::frame::outlet::{NO_TIME, OutletFrame, Series, SeriesTable, TableRows};
 use crate::frame::pattern_facts::PatternFacts;
 use crate::patterns::outlet::{
@@ -32,31 +34,51 @@ pub(super) fn outlet(frame: &OutletFrame, scope: &Range<i64>, parts: OutletParts
     let grid = Grid { start: hours.start.saturating_mul(HOUR_US), step: HOUR_US };
     let len = usize::try_from(hours.end - hours.start).ok()?;
     let settled = parts.registry.outlet(&frame.mn);
-    let facts = parts.facts.cloned().unwrap_or_default();
+    let none = PatternFacts::default();
+    let facts = parts.facts.unwrap_or(&none);
     let at = parts.asked.end.saturating_mul(HOUR_US).saturating_sub(1);
     let stopped = marked_hours(
         len,
         &hours,
         settled.into_iter().flat_map(|facts| &facts.production_stops).map(hours_within),
     );
-    let masks = Masks::new(&stopped, &facts, &hours, parts.rules);
+    let masks = Masks::new(&stopped, facts, &hours, parts.rules);
     let builder = Builder { frame, grid, len, masks: &masks };
     Some(Outlet {
         mn: frame.mn.clone(),
         hours: grid,
-        factors: builder.factors(|factor| facts.monitor_at(factor, at)),
+        factors: builder
+            .factors(|factor| monitor_figures(settled.and_then(|facts| facts.monitor(factor, at)))),
         conditions: builder.conditions(parts.registry),
         stopped,
         o2_reference: settled.and_then(|facts| facts.o2_reference_at(at)).unwrap_or(f64::NAN),
-        duct_area: facts.duct_area_at(at),
         thresholds: facts.thresholds_at(at),
-        records: facts.records,
+        records: facts.records.clone(),
     })
+}
+
+/// What is registered of a monitor, if it is.
+fn monitor_figures(monitor: Option<&MonitorFacts>) -> MonitorFigures {
+    let Some(MonitorFacts { limits, range_high, detection_limit, .. }) = monitor else {
+        return MonitorFigures::default();
+    };
+    MonitorFigures {
+        limit_hour: limits.hour.unwrap_or(f64::NAN),
+        limit_day: limits.day.unwrap_or(f64::NAN),
+        limit_on_converted: limits.basis == Some(Basis::Converted),
+        range_high: range_high.unwrap_or(f64::NAN),
+        detection_limit: detection_limit.unwrap_or(f64::NAN),
+    }
+}
+
+/// The hours and the minutes of a frame.
+fn measured(frame: &OutletFrame) -> [&TableRows; 2] {
+    [SeriesTable::Hourly, SeriesTable::Minute].map(|table| frame.table(table))
 }
 
 /// The hours from the first to the last row of measured values.
 fn extent(frame: &OutletFrame, scope: &Range<i64>) -> Option<Range<i64>> {
-    let tables = [SeriesTable::Hourly, SeriesTable::Minute].map(|table| frame.table(table));
+    let tables = measured(frame);
     let extents =
         tables.iter().flat_map(|rows| rows.series().iter().filter_map(|series| rows.extent(series)));
     let (first, last) = extents.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
@@ -133,10 +155,8 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// Every factor with minutes or hours, by code.
     fn factors(&self, monitor: impl Fn(&str) -> MonitorFigures) -> Vec<FactorSeries> {
-        let [hourly, minute] =
-            [SeriesTable::Hourly, SeriesTable::Minute].map(|table| self.frame.table(table));
-        let mut codes: Vec<&str> = [hourly, minute]
-            .iter()
+        let mut codes: Vec<&str> = measured(self.frame)
+            .into_iter()
             .flat_map(|rows| rows.series())
             .map(|series| series.factor.as_str())
             .collect();
@@ -148,8 +168,7 @@ impl Builder<'_> {
     }
 
     fn factor(&self, factor: &str, medium: Medium, monitor: MonitorFigures) -> FactorSeries {
-        let [hourly, minute] =
-            [SeriesTable::Hourly, SeriesTable::Minute].map(|table| self.frame.table(table));
+        let [hourly, minute] = measured(self.frame);
         let points = |rows: &TableRows, grid, series: &Series| {
             let mut points = scatter(rows, &series.pieces, grid, self.points_on(grid));
             self.judge(factor, &mut points, monitor.detection_limit);
@@ -192,7 +211,7 @@ impl Builder<'_> {
         let grid = points.grid;
         let is_usable = |(point, (value, flag)): (usize, (&f64, &u8))| {
             value.is_finite()
-                && matches!(*flag, NORMAL | 0)
+                && is_normal_or_none(*flag)
                 && (detection_limit.is_nan() || *value > detection_limit)
                 && !is_left_out(grid.hour(point))
         };
@@ -233,15 +252,13 @@ impl Builder<'_> {
     }
 
     fn conditions(&self, registry: &Registry) -> Vec<ConditionSeries> {
-        let rows = self.frame.table(SeriesTable::Conditions);
-        let condition = |series: &Series| ConditionSeries {
-            param: series.factor.clone(),
-            role: registry.role(&series.factor),
-            hours: condition_hours(rows, &series.pieces, self.grid, self.len),
+        let first = hour_of(self.grid.start);
+        let grid = first..first.saturating_add(i64::try_from(self.len).unwrap_or(i64::MAX));
+        let condition = |(param, hours): (String, Vec<f64>)| {
+            let role = registry.role(&param);
+            ConditionSeries { param, role, hours }
         };
-        let mut conditions: Vec<ConditionSeries> = rows.series().iter().map(condition).collect();
-        conditions.sort_by(|a, b| a.param.cmp(&b.param));
-        conditions
+        hourly_conditions(self.frame, &grid).into_iter().map(condition).collect()
     }
 }
 
@@ -277,7 +294,6 @@ fn empty(grid: Grid, len: usize) -> Points {
 
 /// The rows of a series on a grid.
 fn scatter(rows: &TableRows, pieces: &[Range<usize>], grid: Grid, len: usize) -> Points {
-    let mut points = empty(grid, len);
     let places: Vec<(usize, usize)> = pieces
         .iter()
         .cloned()
@@ -288,47 +304,43 @@ fn scatter(rows: &TableRows, pieces: &[Range<usize>], grid: Grid, len: usize) ->
             (point < len).then_some((row, point))
         })
         .collect();
-    let column = |from: &[f64]| on_grid(from, &places, len);
-    points.converted = column(&rows.converted);
-    points.value_min = column(&rows.value_min);
-    points.value_max = column(&rows.value_max);
-    points.total = column(&rows.total);
-    for (row, point) in &places {
-        if let (Some(value), Some(to)) = (rows.value.get(*row), points.value.get_mut(*point)) {
-            *to = *value;
-        }
-        if let (Some(flag), Some(to)) = (rows.flag.get(*row), points.flag.get_mut(*point)) {
-            *to = *flag;
-        }
-    }
-    let seconds_after = |times: &[i64], moment: fn(Grid, usize) -> i64| {
-        if times.is_empty() {
-            return Vec::new();
-        }
-        let mut after = vec![f64::NAN; len];
-        for (row, point) in &places {
-            let time = times.get(*row).filter(|time| **time != NO_TIME);
-            if let (Some(time), Some(to)) = (time, after.get_mut(*point)) {
-                *to = time.saturating_sub(moment(grid, *point)) as f64 / SECOND_US;
-            }
-        }
-        after
+    let place = |from: &[f64]| placed(from, &places, len, f64::NAN, |value, _| value);
+    let column = |from: &[f64]| {
+        let has_any = places.iter().any(|(row, _)| from.get(*row).is_some_and(|value| !value.is_nan()));
+        if has_any { place(from) } else { Vec::new() }
     };
-    points.delay_s = seconds_after(&rows.received_at, |grid, point| grid.ts(point + 1));
-    points.sampled_s = seconds_after(&rows.sample_time, |grid, point| grid.ts(point));
-    points
+    let seconds_after = |times: &[i64], moment: fn(Grid, usize) -> i64| match times {
+        [] => Vec::new(),
+        times => placed(times, &places, len, f64::NAN, |time, point| match time {
+            NO_TIME => f64::NAN,
+            time => time.saturating_sub(moment(grid, point)) as f64 / SECOND_US,
+        }),
+    };
+    Points {
+        value: place(&rows.value),
+        flag: placed(&rows.flag, &places, len, 0, |flag, _| flag),
+        converted: column(&rows.converted),
+        value_min: column(&rows.value_min),
+        value_max: column(&rows.value_max),
+        total: column(&rows.total),
+        delay_s: seconds_after(&rows.received_at, |grid, point| grid.ts(point + 1)),
+        sampled_s: seconds_after(&rows.sample_time, |grid, point| grid.ts(point)),
+        ..empty(grid, 0)
+    }
 }
 
-/// A column on the grid; empty where no row has it.
-fn on_grid(from: &[f64], places: &[(usize, usize)], len: usize) -> Vec<f64> {
-    let has_any = places.iter().any(|(row, _)| from.get(*row).is_some_and(|value| !value.is_nan()));
-    if !has_any {
-        return Vec::new();
-    }
-    let mut column = vec![f64::NAN; len];
+/// What rows hold, each at its point of a grid; `none` where there is no row.
+fn placed<T: Copy, U: Clone>(
+    from: &[T],
+    places: &[(usize, usize)],
+    len: usize,
+    none: U,
+    told: impl Fn(T, usize) -> U,
+) -> Vec<U> {
+    let mut column = vec![none; len];
     for (row, point) in places {
-        if let (Some(value), Some(to)) = (from.get(*row), column.get_mut(*point)) {
-            *to = *value;
+        if let (Some(held), Some(to)) = (from.get(*row), column.get_mut(*point)) {
+            *to = told(*held, *point);
         }
     }
     column
@@ -353,10 +365,8 @@ fn hourly_means(minutes: &Points, grid: Grid, len: usize) -> Points {
 /// The means of chunks of values with flag `N` or none; NaN where fewer than half have such.
 fn chunk_means(values: &[f64], flags: &[u8], chunk: usize) -> Vec<f64> {
     let mean = |(values, flags): (&[f64], &[u8])| {
-        let counted = values
-            .iter()
-            .zip(flags)
-            .filter(|(value, flag)| value.is_finite() && matches!(**flag, NORMAL | 0));
+        let counted =
+            values.iter().zip(flags).filter(|(value, flag)| value.is_finite() && is_normal_or_none(**flag));
         let (sum, count) = counted.fold((0.0, 0_usize), |(sum, count), (value, _)| (sum + value, count + 1));
         if 2 * count < chunk || count == 0 { f64::NAN } else { sum / count as f64 }
     };
@@ -372,22 +382,4 @@ fn most_frequent(flags: &[u8]) -> u8 {
         .max_by_key(|flag| (count(flag), **flag))
         .copied()
         .unwrap_or_default()
-}
-
-/// The mean of each hour's rows of a condition that are finite, with flag `N` or none.
-fn condition_hours(rows: &TableRows, pieces: &[Range<usize>], grid: Grid, len: usize) -> Vec<f64> {
-    let (mut sums, mut counts) = (vec![0.0; len], vec![0_u32; len]);
-    for row in pieces.iter().cloned().flatten() {
-        let (Some(ts), Some(value)) = (rows.ts.get(row), rows.value.get(row)) else { continue };
-        let is_normal = rows.flag.get(row).is_none_or(|flag| matches!(*flag, NORMAL | 0));
-        let Ok(hour) = usize::try_from(ts.saturating_sub(grid.start).div_euclid(HOUR_US)) else { continue };
-        if let (true, Some(sum), Some(count)) =
-            (is_normal && value.is_finite(), sums.get_mut(hour), counts.get_mut(hour))
-        {
-            *sum += value;
-            *count += 1;
-        }
-    }
-    let mean = |(sum, count): (f64, u32)| if count == 0 { f64::NAN } else { sum / f64::from(count) };
-    sums.into_iter().zip(counts).map(mean).collect()
 }
