@@ -56,6 +56,15 @@ fn in_order(records: &mut Records) {
     records.checks.sort_by(|a, b| (a.ts, &a.factor, &a.kind).cmp(&(b.ts, &b.factor, &b.kind)));
     records.maintenance.sort_by(|a, b| (a.span.start, &a.factor).cmp(&(b.span.start, &b.factor)));
     records.params.sort_by(|a, b| (a.ts, &a.factor, &a.param).cmp(&(b.ts, &b.factor, &b.param)));
+    // One entry an address and day, in whatever order its packets came.
+    records.peers.sort_by(|a, b| (&a.peer, a.span.start).cmp(&(&b.peer, b.span.start)));
+    records.peers.dedup_by(|later, first| {
+        let is_same = is_of_one_day(first, later);
+        if is_same {
+            join(first, later);
+        }
+        is_same
+    });
     records.peers.sort_by(|a, b| (a.span.start, &a.peer).cmp(&(b.span.start, &b.peer)));
 }
 
@@ -101,18 +110,24 @@ fn param(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
     Some(())
 }
 
-/// Packets of one address and day are one entry; they come in order of arrival.
+/// A packet by itself, or with the one before it where address and day are the same.
 fn packet(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
     let (peer, ts) = (rows.text("peer", row)?, rows.ts("received_at", row)?);
-    let is_this = |known: &&mut PeerRecord| known.peer == peer && day_of(known.span.start) == day_of(ts);
-    match facts.records.peers.iter_mut().rev().take(64).find(is_this) {
-        Some(known) => {
-            known.span = known.span.start.min(ts)..known.span.end.max(ts);
-            known.packets += 1;
-        }
-        None => facts.records.peers.push(PeerRecord { peer: peer.to_owned(), span: ts..ts, packets: 1 }),
+    let packet = PeerRecord { peer: peer.to_owned(), span: ts..ts, packets: 1 };
+    match facts.records.peers.last_mut() {
+        Some(last) if is_of_one_day(last, &packet) => join(last, &packet),
+        _ => facts.records.peers.push(packet),
     }
     Some(())
+}
+
+fn is_of_one_day(a: &PeerRecord, b: &PeerRecord) -> bool {
+    a.peer == b.peer && day_of(a.span.start) == day_of(b.span.start)
+}
+
+fn join(record: &mut PeerRecord, other: &PeerRecord) {
+    record.span = record.span.start.min(other.span.start)..record.span.end.max(other.span.end);
+    record.packets += other.packets;
 }
 
 fn threshold(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()> {
@@ -124,4 +139,23 @@ fn threshold(rows: &Rows<'_>, row: usize, facts: &mut PatternFacts) -> Option<()
     };
     facts.thresholds.push((rows.span("since", "until", row), threshold));
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plume_udfs::time::DAY_US;
+
+    #[test]
+    fn packets_of_an_address_and_a_day_are_one_entry_in_whatever_order_they_came() {
+        let packet = |peer: &str, ts| PeerRecord { peer: peer.to_owned(), span: ts..ts, packets: 1 };
+        // Address a at 5, 1 and 3 of the first day and at 2 of the second; b at 4 of the first.
+        let peers =
+            vec![packet("a", 5), packet("b", 4), packet("a", 1), packet("a", DAY_US + 2), packet("a", 3)];
+        let mut records = Records { peers, ..Records::default() };
+        in_order(&mut records);
+        let told: Vec<_> =
+            records.peers.iter().map(|of| (of.peer.as_str(), of.span.clone(), of.packets)).collect();
+        assert_eq!(told, [("a", 1..5, 3), ("b", 4..4, 1), ("a", DAY_US + 2..DAY_US + 2, 1)]);
+    }
 }
