@@ -110,6 +110,8 @@ const FUNCTION_FILES: &[(&str, &str)] = &[
     ("network_report", include_str!("../functions/network_report.sql")),
     ("condition_correlation", include_str!("../functions/condition_correlation.sql")),
     ("pattern_findings", include_str!("../functions/pattern_findings.sql")),
+    ("judged_hours", include_str!("../functions/judged_hours.sql")),
+    ("cross_outlet_copies", include_str!("../functions/cross_outlet_copies.sql")),
     ("fraud_findings", include_str!("../functions/fraud_findings.sql")),
     ("fixed_runs", include_str!("../functions/fixed_runs.sql")),
     ("fixed_values", include_str!("../functions/fixed_values.sql")),

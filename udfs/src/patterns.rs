@@ -25,12 +25,15 @@
 //! | [`departure`] | stretches where a series stands off its own level |
 //! | [`excess`] | stretches of deviations above a tolerance |
 //! | [`documented`] | whether a record accounts for a change |
+//! | [`cross_outlet_copy`], [`outlet_copies`] | the one pattern that two outlets show, and its SQL aggregate |
+//! | [`finding_id`] | what a finding is called |
 
 pub mod calibration_tampering;
 pub mod calibration_without_trace;
 pub mod clock_games;
 pub mod constant_value;
 pub mod conversion_mismatch;
+pub mod cross_outlet_copy;
 pub mod departure;
 pub mod digit_preference;
 pub mod dilution;
@@ -38,6 +41,7 @@ pub mod documented;
 pub mod duplicate_identity;
 pub mod evidence;
 pub mod excess;
+pub mod finding_id;
 pub mod findings;
 pub mod flag_abuse;
 pub mod flat_top;
@@ -56,6 +60,7 @@ pub mod night_discharge;
 mod odd_records;
 pub mod outage_at_high_load;
 pub mod outlet;
+pub mod outlet_copies;
 pub mod oxygen_tampering;
 pub mod perfect_calibration;
 pub mod random_noise;

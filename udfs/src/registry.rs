@@ -16,6 +16,8 @@ use crate::emission::relative_accuracy::relative_accuracy_udaf;
 use crate::emission::section_velocity::section_velocity_udf;
 use crate::emission::to_dry_standard::to_dry_standard_udf;
 use crate::exceedance::round_half_even::round_half_even_udf;
+use crate::patterns::finding_id::finding_id_udf;
+use crate::patterns::outlet_copies::outlet_copies_udaf;
 use crate::tax::tax_amount::tax_amount_udf;
 use crate::validity::Rulebook;
 use crate::validity::effective_transmission::effective_transmission_udf;
@@ -35,6 +37,7 @@ pub fn scalar_functions() -> Vec<ScalarUDF> {
         round_half_even_udf(),
         tax_amount_udf(),
         effective_transmission_udf(),
+        finding_id_udf(),
     ]
 }
 
@@ -50,5 +53,6 @@ pub fn aggregate_functions(rules: &Arc<Rulebook>) -> Vec<AggregateUDF> {
         corr_kendall_udaf(),
         corr_partial_udaf(),
         best_lag_udaf(),
+        outlet_copies_udaf(),
     ]
 }

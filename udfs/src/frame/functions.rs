@@ -12,6 +12,7 @@ use super::rules::condition_correlation::ConditionCorrelation;
 use super::rules::emissions::Emissions;
 use super::rules::exceedances::Exceedances;
 use super::rules::fixed_runs::FixedRuns;
+use super::rules::judged_hours::JudgedHours;
 use super::rules::pattern_findings::PatternFindings;
 use super::rules::quarterly_capture::QuarterlyCapture;
 use super::rules::reporting_problems::ReportingProblems;
@@ -45,7 +46,7 @@ impl TableFunctionImpl for FrameFunction {
 
 /// Every table function over the frames of a store, with its name.
 pub fn frame_functions(source: &Arc<dyn FrameSource>) -> Vec<(&'static str, Arc<dyn TableFunctionImpl>)> {
-    let functions: [(&str, PlanRule); 8] = [
+    let functions: [(&str, PlanRule); 9] = [
         ("emissions", emissions),
         ("quarterly_capture", quarterly_capture),
         ("exceedances", exceedances),
@@ -54,6 +55,7 @@ pub fn frame_functions(source: &Arc<dyn FrameSource>) -> Vec<(&'static str, Arc<
         ("transmission_days", transmission_days),
         ("condition_correlation", condition_correlation),
         ("pattern_findings", pattern_findings),
+        ("judged_hours", judged_hours),
     ];
     let function = |(name, plan)| {
         let function: Arc<dyn TableFunctionImpl> =
@@ -104,6 +106,16 @@ fn pattern_findings(arguments: &[Expr]) -> Result<PlannedRule> {
     let hours = argument_hours(from, to, USAGE)?;
     let read = ReadHours::WithHistory(hours.clone());
     Ok((Arc::new(PatternFindings { hours }), read))
+}
+
+fn judged_hours(arguments: &[Expr]) -> Result<PlannedRule> {
+    const USAGE: &str = "judged_hours(from, to): from and to are dates or time stamps, to is exclusive";
+    let [from, to] = arguments else {
+        return plan_err!("{USAGE}");
+    };
+    let hours = argument_hours(from, to, USAGE)?;
+    let read = ReadHours::Exactly(hours.clone());
+    Ok((Arc::new(JudgedHours { hours }), read))
 }
 
 fn fixed_runs(arguments: &[Expr]) -> Result<PlannedRule> {

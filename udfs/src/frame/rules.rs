@@ -7,6 +7,7 @@ pub mod emissions;
 pub mod exceedances;
 pub mod fixed_runs;
 pub mod hourly_valid;
+pub mod judged_hours;
 mod masses;
 pub mod monthly_valid;
 pub mod pattern_findings;

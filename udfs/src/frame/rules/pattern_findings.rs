@@ -1,6 +1,6 @@
 //! `pattern_findings(from, to)`: what the patterns of tampering show, in one pass over the frames.
 
-mod outlet;
+pub(super) mod outlet;
 mod rows;
 
 use std::ops::Range;

@@ -20,16 +20,20 @@ const SECOND_US: f64 = 1e6;
 
 /// What an outlet is made of besides its rows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OutletParts<'a> {
-    pub(super) registry: &'a Registry,
-    pub(super) facts: Option<&'a PatternFacts>,
-    pub(super) rules: &'a PatternRules,
+pub(in super::super) struct OutletParts<'a> {
+    pub(in super::super) registry: &'a Registry,
+    pub(in super::super) facts: Option<&'a PatternFacts>,
+    pub(in super::super) rules: &'a PatternRules,
     /// The hours asked for.
-    pub(super) asked: &'a Range<i64>,
+    pub(in super::super) asked: &'a Range<i64>,
 }
 
 /// The outlet of a frame, on the hours from its first to its last row within `scope`; `None` without rows.
-pub(super) fn outlet(frame: &OutletFrame, scope: &Range<i64>, parts: OutletParts<'_>) -> Option<Outlet> {
+pub(in super::super) fn outlet(
+    frame: &OutletFrame,
+    scope: &Range<i64>,
+    parts: OutletParts<'_>,
+) -> Option<Outlet> {
     let hours = extent(frame, scope)?;
     let grid = Grid { start: hours.start.saturating_mul(HOUR_US), step: HOUR_US };
     let len = usize::try_from(hours.end - hours.start).ok()?;

@@ -7,14 +7,11 @@ use arrow::datatypes::DataType;
 use chrono::DateTime;
 use datafusion::common::Result;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::super::columns::{Finish, TIMESTAMP, ViewColumn, schema, text};
+use crate::patterns::finding_id::finding_id;
 use crate::patterns::findings::{Finding, PatternHit};
 use crate::patterns::hit::Figure;
-
-/// Bytes of the digest that name a finding.
-const ID_BYTES: usize = 8;
 
 pub(super) fn columns() -> [ViewColumn; 9] {
     [
@@ -57,7 +54,7 @@ impl Rows {
         self.started.append_value(hit.started);
         self.ended.append_value(hit.ended);
         self.pattern.append_value(pattern);
-        self.finding_id.append_value(finding_id(mn, finding));
+        self.finding_id.append_value(finding_id(mn, &hit.factor, pattern, hit.started));
         self.score.append_value(hit.score);
         self.count.append_value(i64::try_from(hit.rows).unwrap_or(i64::MAX));
         self.evidence.append_value(evidence(finding));
@@ -78,14 +75,6 @@ impl Rows {
         ];
         Ok(RecordBatch::try_new(schema(&self::columns()), columns)?)
     }
-}
-
-/// The same for the same outlet, factor, pattern and start, on every run and machine.
-fn finding_id(mn: &str, finding: &Finding) -> String {
-    let PatternHit { pattern, hit } = &finding.lead;
-    let started = hit.started.to_string();
-    let named = [mn, &hit.factor, pattern, &started].join("\n");
-    Sha256::digest(named.as_bytes()).iter().take(ID_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The figures of a finding as JSON, and the other patterns that overlap it.

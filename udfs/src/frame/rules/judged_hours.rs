@@ -1,0 +1,129 @@
+//! `judged_hours(from, to)`: each pollutant's hours that patterns may judge, as one list a series.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{
+    Float32Builder, ListBuilder, RecordBatch, StringViewBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::common::Result;
+
+use super::columns::{Finish, TIMESTAMP, ViewColumn, schema, text, text_builder};
+use super::pattern_findings::outlet::{OutletParts, outlet};
+use super::{FrameRule, FrameRun, Reading, RuleContext};
+use crate::frame::asked::Asked;
+use crate::frame::outlet::{OutletFrame, SeriesTable};
+use crate::frame::settle::Scope;
+use crate::patterns::outlet::{FactorSeries, Outlet};
+use crate::time::{HOUR_US, day_of_hour};
+
+fn columns() -> [ViewColumn; 4] {
+    let hours = DataType::List(Field::new_list_field(DataType::Float32, true).into());
+    [
+        ("mn", text(), false),
+        ("factor", text(), false),
+        ("first_hour", TIMESTAMP, false),
+        ("values", hours, false),
+    ]
+}
+
+/// The rule behind `judged_hours`.
+#[derive(Debug)]
+pub struct JudgedHours {
+    /// The hours asked for.
+    pub hours: Range<i64>,
+}
+
+impl FrameRule for JudgedHours {
+    fn name(&self) -> &str {
+        "judged_hours"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        schema(&columns())
+    }
+
+    fn reads(&self, _: &Asked) -> Vec<(SeriesTable, Vec<&'static str>)> {
+        vec![(SeriesTable::Hourly, vec!["value", "flag"]), (SeriesTable::Minute, vec!["value", "flag"])]
+    }
+
+    fn start(&self, context: RuleContext) -> Box<dyn FrameRun> {
+        Box::new(Run { context, hours: self.hours.clone(), out: Rows::new() })
+    }
+}
+
+struct Run {
+    context: RuleContext,
+    hours: Range<i64>,
+    out: Rows,
+}
+
+impl FrameRun for Run {
+    fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
+        let RuleContext { registry, rulebook, patterns, .. } = &self.context;
+        let parts = OutletParts {
+            registry,
+            facts: patterns.outlet(&frame.mn),
+            rules: rulebook.patterns_at(day_of_hour(self.hours.start)),
+            asked: &self.hours,
+        };
+        let Some(outlet) = outlet(frame, &scope.hours, parts) else { return Ok(Reading::Enough) };
+        for series in outlet.pollutants() {
+            self.out.push(&outlet, series, &self.hours);
+        }
+        Ok(Reading::Enough)
+    }
+
+    fn len(&self) -> usize {
+        self.out.rows
+    }
+
+    fn take(&mut self) -> Result<RecordBatch> {
+        self.out.take()
+    }
+}
+
+struct Rows {
+    rows: usize,
+    mn: StringViewBuilder,
+    factor: StringViewBuilder,
+    first_hour: TimestampMicrosecondBuilder,
+    values: ListBuilder<Float32Builder>,
+}
+
+impl Rows {
+    fn new() -> Self {
+        Self {
+            rows: 0,
+            mn: text_builder(),
+            factor: text_builder(),
+            first_hour: TimestampMicrosecondBuilder::new(),
+            values: ListBuilder::new(Float32Builder::new()),
+        }
+    }
+
+    /// Adds a series on the hours asked for, NULL where it has none that may be judged.
+    fn push(&mut self, outlet: &Outlet, series: &FactorSeries, hours: &Range<i64>) {
+        let first = hours.start.saturating_mul(HOUR_US);
+        let before = outlet.hours.start.saturating_sub(first).div_euclid(HOUR_US);
+        let points = series.hours();
+        let value = |hour: i64| {
+            let point = usize::try_from(hour - hours.start - before).ok()?;
+            let value = points.usable_value(point);
+            (!value.is_nan()).then_some(value as f32)
+        };
+        self.rows += 1;
+        self.mn.append_value(&outlet.mn);
+        self.factor.append_value(&series.factor);
+        self.first_hour.append_value(first);
+        self.values.append_value(hours.clone().map(value));
+    }
+
+    fn take(&mut self) -> Result<RecordBatch> {
+        self.rows = 0;
+        let values = Arc::new(self.values.finish());
+        let columns = vec![self.mn.column(), self.factor.column(), self.first_hour.column(), values];
+        Ok(RecordBatch::try_new(schema(&self::columns()), columns)?)
+    }
+}
