@@ -1,13 +1,13 @@
 -- Outlets that send what another one measured, both told (站点间数据复制).
 --
 -- clause: ST §6 P7 [default]; thresholds: table pattern_thresholds, cross_outlet_copy [default]; outlets of one enterprise registered under one name share a stack and are left out [default]
--- grain: one row per mn, factor and start of a stretch of hours within [from, to), with the outlet that shares most of it
+-- grain: one row per mn, factor and start of a stretch of hours that overlaps [from, to), with the outlet that shares most of it
 -- call: cross_outlet_copies(from, to)
 -- example: cross_outlet_copies('2026-01-01', '2026-02-01')
 --
 -- mn               unique id of the outlet's device (设备唯一标识)
 -- factor           HJ 212-2017 factor code (监测因子编码)
--- started          first hour that agrees (开始时间)
+-- started          first hour that agrees; in the history before from, too (开始时间)
 -- ended            end of the last hour that agrees (结束时间)
 -- pattern          cross_outlet_copy (模式名)
 -- finding_id       the same for the same outlet, factor and start on every run (线索编号)
@@ -64,4 +64,4 @@ FROM (
     OR (a.outlet IS DISTINCT FROM b.outlet)
     OR (a.enterprise_id IS DISTINCT FROM b.enterprise_id)
 )
-WHERE place = 1
+WHERE place = 1 AND started < CAST($to AS TIMESTAMP) AND ended > CAST($from AS TIMESTAMP)

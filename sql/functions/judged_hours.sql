@@ -1,11 +1,11 @@
--- Each pollutant's hours that patterns may judge, one list a series (可评判小时数据).
+-- Each pollutant's hours that patterns may judge, the history before from included, one list a series (可评判小时数据).
 --
--- clause: ST §6: hours with flag N or none, above the detection limit, outside stops and the hours after them [default]
+-- clause: ST §6: hours with flag N or none, above the detection limit, outside stops and the hours after them; history before from: rules pattern_lookback_days [default]
 -- grain: one row per mn and factor with a mass or an hourly limit
 -- call: judged_hours(from, to)
 --
 -- mn                    unique id of the outlet's device (设备唯一标识)
 -- factor                HJ 212-2017 factor code (监测因子编码)
--- first_hour            the hour of the first value: from (首个小时)
+-- first_hour            the hour of the first value, where the history begins (首个小时)
 -- values      [factor]  the values by hour, NULL where none may be judged; of minutes their means (小时值序列)
 SELECT * FROM judged_hours('2026-01-01', '2026-02-01')

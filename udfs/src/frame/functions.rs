@@ -114,7 +114,7 @@ fn judged_hours(arguments: &[Expr]) -> Result<PlannedRule> {
         return plan_err!("{USAGE}");
     };
     let hours = argument_hours(from, to, USAGE)?;
-    let read = ReadHours::Exactly(hours.clone());
+    let read = ReadHours::WithHistory(hours.clone());
     Ok((Arc::new(JudgedHours { hours }), read))
 }
 

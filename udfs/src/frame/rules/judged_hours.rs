@@ -1,4 +1,5 @@
-//! `judged_hours(from, to)`: each pollutant's hours that patterns may judge, as one list a series.
+//! `judged_hours(from, to)`: each pollutant's hours that patterns may judge, the history before `from`
+//! included, as one list a series.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ fn columns() -> [ViewColumn; 4] {
 /// The rule behind `judged_hours`.
 #[derive(Debug)]
 pub struct JudgedHours {
-    /// The hours asked for.
+    /// The hours asked for; the scope of a run covers the history before them, too.
     pub hours: Range<i64>,
 }
 
@@ -70,7 +71,7 @@ impl FrameRun for Run {
         };
         let Some(outlet) = outlet(frame, &scope.hours, parts) else { return Ok(Reading::Enough) };
         for series in outlet.pollutants() {
-            self.out.push(&outlet, series, &self.hours);
+            self.out.push(&outlet, series, &scope.hours);
         }
         Ok(Reading::Enough)
     }
@@ -103,7 +104,7 @@ impl Rows {
         }
     }
 
-    /// Adds a series on the hours asked for, NULL where it has none that may be judged.
+    /// Adds a series on the hours asked for and those before them, NULL where it has none that may be judged.
     fn push(&mut self, outlet: &Outlet, series: &FactorSeries, hours: &Range<i64>) {
         let first = hours.start.saturating_mul(HOUR_US);
         let before = outlet.hours.start.saturating_sub(first).div_euclid(HOUR_US);
