@@ -36,10 +36,6 @@ SELECT
   f.rows,
   p.clause,
   d.finding_id IS NOT NULL AS dismissed
-FROM (
-  SELECT finding_id, mn, factor, pattern, started, ended, score, evidence, rows FROM pattern_findings($from, $to)
-  UNION ALL
-  SELECT finding_id, mn, factor, pattern, started, ended, score, evidence, rows FROM cross_outlet_copies($from, $to)
-) AS f
+FROM province_findings($from, $to) AS f
 JOIN patterns AS p ON p.pattern = f.pattern
 LEFT JOIN dismissals AS d ON d.finding_id = f.finding_id

@@ -8,4 +8,5 @@
 -- factor                HJ 212-2017 factor code (监测因子编码)
 -- first_hour            the hour of the first value, where the history begins (首个小时)
 -- values      [factor]  the values by hour, NULL where none may be judged; of minutes their means (小时值序列)
+-- silent                hours, counted from the first, without stop or row, between the outlet's first and last row (无数据小时)
 SELECT * FROM judged_hours('2026-01-01', '2026-02-01')

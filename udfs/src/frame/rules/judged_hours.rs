@@ -1,11 +1,12 @@
 //! `judged_hours(from, to)`: each pollutant's hours that patterns may judge, the history before `from`
-//! included, as one list a series.
+//! included, as one list a series, and those in which it sent nothing.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Float32Builder, ListBuilder, RecordBatch, StringViewBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, Float32Builder, Int64Builder, ListBuilder, RecordBatch, StringViewBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::common::Result;
@@ -19,13 +20,14 @@ use crate::frame::settle::Scope;
 use crate::patterns::outlet::{FactorSeries, Outlet};
 use crate::time::{HOUR_US, day_of_hour};
 
-fn columns() -> [ViewColumn; 4] {
-    let hours = DataType::List(Field::new_list_field(DataType::Float32, true).into());
+fn columns() -> [ViewColumn; 5] {
+    let list = |of| DataType::List(Field::new_list_field(of, true).into());
     [
         ("mn", text(), false),
         ("factor", text(), false),
         ("first_hour", TIMESTAMP, false),
-        ("values", hours, false),
+        ("values", list(DataType::Float32), false),
+        ("silent", list(DataType::Int64), false),
     ]
 }
 
@@ -91,6 +93,7 @@ struct Rows {
     factor: StringViewBuilder,
     first_hour: TimestampMicrosecondBuilder,
     values: ListBuilder<Float32Builder>,
+    silent: ListBuilder<Int64Builder>,
 }
 
 impl Rows {
@@ -101,10 +104,12 @@ impl Rows {
             factor: text_builder(),
             first_hour: TimestampMicrosecondBuilder::new(),
             values: ListBuilder::new(Float32Builder::new()),
+            silent: ListBuilder::new(Int64Builder::new()),
         }
     }
 
-    /// Adds a series on the hours asked for and those before them, NULL where it has none that may be judged.
+    /// Adds a series on the hours asked for and those before them, NULL where it has none that may be
+    /// judged; and the hours between the outlet's first and last row in which it sent nothing.
     fn push(&mut self, outlet: &Outlet, series: &FactorSeries, hours: &Range<i64>) {
         let first = hours.start.saturating_mul(HOUR_US);
         let before = outlet.hours.start.saturating_sub(first).div_euclid(HOUR_US);
@@ -114,17 +119,28 @@ impl Rows {
             let value = points.usable_value(point);
             (!value.is_nan()).then_some(value as f32)
         };
+        let is_silent = |(point, (value, flag)): &(usize, (&f64, &u8))| {
+            value.is_nan() && **flag == 0 && !outlet.is_stopped(*point)
+        };
+        let silent = points.value.iter().zip(&points.flag).enumerate().filter(is_silent);
+        let hour_of = |(point, _)| i64::try_from(point).ok().map(|point: i64| point + before);
         self.rows += 1;
         self.mn.append_value(&outlet.mn);
         self.factor.append_value(&series.factor);
         self.first_hour.append_value(first);
         self.values.append_value(hours.clone().map(value));
+        self.silent.append_value(silent.map(hour_of));
     }
 
     fn take(&mut self) -> Result<RecordBatch> {
         self.rows = 0;
-        let values = Arc::new(self.values.finish());
-        let columns = vec![self.mn.column(), self.factor.column(), self.first_hour.column(), values];
+        let columns: Vec<ArrayRef> = vec![
+            self.mn.column(),
+            self.factor.column(),
+            self.first_hour.column(),
+            Arc::new(self.values.finish()),
+            Arc::new(self.silent.finish()),
+        ];
         Ok(RecordBatch::try_new(schema(&self::columns()), columns)?)
     }
 }
