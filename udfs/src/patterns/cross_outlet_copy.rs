@@ -11,7 +11,8 @@
 //!
 //! Default: a day of equal hours is suspect, three are certain (ST §6 P7: correlation above 0.999 and
 //! median difference below 0.1 % over 24 h; a copy with noise laid over it is no less one, so hours may
-//! differ by 1.5 % and the correlation, of which noise takes most on calm days, fall to 0.98). Grains
+//! differ by 1.5 % and the correlation, of which noise takes most on calm days, fall to 0.98). Score: the
+//! lesser of that of the hours that agree and that of their median difference. Grains
 //! finer than an hour are compared by hourly means, in which a delay of some minutes hardly shows.
 //!
 //! Excused: outlets declared to share a stack, which the registry tells, not this kernel. Values below
@@ -22,7 +23,8 @@
 //!
 //! Worked example: of two outlets hour h of a day has 100 + 10·(h mod 5) mg/m³ in both, except hours 0
 //! and 1, where the second shows 50. Hours 2 to 23, 22 in number, agree and differ by 0 %; with 24 h
-//! suspect and 72 h certain the score is 0.5 + 0.5 · (22 − 24) / 48 = 0.479.
+//! suspect and 72 h certain the score is 0.5 + 0.5 · (22 − 24) / 48 = 0.479;
+//! that of the difference is 1.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -63,6 +65,8 @@ pub struct OutletCopy {
 struct Limits {
     suspect: f64,
     certain: f64,
+    suspect_difference: f64,
+    certain_difference: f64,
     least: usize,
     difference: f64,
     correlation: f64,
@@ -79,6 +83,8 @@ impl Limits {
         Self {
             suspect: of("suspect"),
             certain: of("certain"),
+            suspect_difference: of("suspect_difference"),
+            certain_difference: of("certain_difference"),
             least: count("least"),
             difference: of("difference"),
             correlation: of("correlation"),
@@ -155,14 +161,14 @@ fn copies_of(outlets: &[&[f32]], pair: [usize; 2], limits: &Limits) -> Vec<Outle
         let of_hours = differences.get(hours.clone())?.iter().copied();
         let mut of_hours: Vec<f64> = of_hours.filter(|difference| !difference.is_nan()).collect();
         let agreeing = of_hours.iter().filter(|difference| **difference <= limits.difference).count();
-        (correlation >= limits.correlation && agreeing >= limits.least).then(|| OutletCopy {
-            outlets: pair,
-            hours,
-            agreeing,
-            difference: median(&mut of_hours),
-            correlation,
-            score: score(agreeing as f64, limits.suspect, limits.certain),
-        })
+        if correlation.is_nan() || correlation < limits.correlation || agreeing < limits.least {
+            return None;
+        }
+        let difference = median(&mut of_hours);
+        let of_length = score(agreeing as f64, limits.suspect, limits.certain);
+        let of_difference = score(difference, limits.suspect_difference, limits.certain_difference);
+        let score = of_length.min(of_difference);
+        Some(OutletCopy { outlets: pair, hours, agreeing, difference, correlation, score })
     };
     segments(&says, agrees).into_iter().filter_map(|segment| copy(segment.points)).collect()
 }
