@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """How well `fraud_findings` finds what `plume generate` plants.
 
-Makes two provinces of a seed, one with patterns planted on half of the outlets and one with none
+Makes two provinces of each seed, one with patterns planted on half of the outlets and one with none
 but their innocent twins, lands both and compares the findings with `truth.csv`:
 
-    python3 detection.py --plume PATH --seed 101 --outlets 400 --from 2025-10-01 --to 2026-04-01 \
-        --work DIR --out DETECTION.md
+    python3 detection.py --plume PATH --seeds 101 102 103 --outlets 400 --from 2025-10-01 \
+        --to 2026-04-01 --work DIR --out DETECTION.md
 
 A planted pattern is found when a finding of its outlet with a score of 0.5 or more names it, as the
 pattern itself or among those that overlap, and overlaps it in time. A finding on the clean province
@@ -19,7 +19,7 @@ import pathlib
 import shutil
 import statistics
 import subprocess
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 
 WORTH_A_TRIP = 0.5
@@ -28,8 +28,8 @@ TIME = "%Y-%m-%d %H:%M:%S"
 
 def main():
     args = arguments()
-    planted = province(args, "planted", [])
-    clean = province(args, "clean", ["--clean"])
+    planted = [province(args, seed, "planted", []) for seed in args.seeds]
+    clean = [province(args, seed, "clean", ["--clean"]) for seed in args.seeds]
     text = report(args, planted, clean)
     pathlib.Path(args.out).write_text(text, encoding="utf-8")
     print(text)
@@ -38,7 +38,7 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plume", required=True, help="the binary")
-    parser.add_argument("--seed", type=int, required=True, help="one that no threshold was tuned on")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="ones that no threshold was tuned on")
     parser.add_argument("--outlets", type=int, default=400)
     parser.add_argument("--from", dest="start", default="2025-10-01")
     parser.add_argument("--to", dest="end", default="2026-04-01")
@@ -48,14 +48,14 @@ def arguments():
     return parser.parse_args()
 
 
-def province(args, name, flags):
-    """Generates and lands a province; its truth and its findings."""
-    folder = pathlib.Path(args.work) / name
+def province(args, seed, name, flags):
+    """Generates and lands a province; its truth and its findings. The store goes when it was asked."""
+    folder = pathlib.Path(args.work) / f"{name}-{seed}"
     shutil.rmtree(folder, ignore_errors=True)
     files, store = folder / "files", folder / "store"
     run = lambda *words: subprocess.run([args.plume, *map(str, words)], check=True, capture_output=True, text=True).stdout
     period = ["--from", args.start, "--to", args.end]
-    run("generate", "--outlets", args.outlets, *period, "--seed", args.seed, "--interval", args.interval, "--out", files, *flags)
+    run("generate", "--outlets", args.outlets, *period, "--seed", seed, "--interval", args.interval, "--out", files, *flags)
     for table in sorted(files.glob("*.parquet")):
         run("ingest", "--store", store, "--table", table.stem, "--format", "parquet", table)
     query = f"SELECT * FROM fraud_findings('{args.start}', '{args.end}') WHERE score >= {WORTH_A_TRIP}"
@@ -66,6 +66,7 @@ def province(args, name, flags):
         }
     truth = files / "truth.csv"
     rows = list(csv.DictReader(truth.open(encoding="utf-8"))) if truth.exists() else []
+    shutil.rmtree(folder)
     return {"truth": rows, "findings": findings}
 
 
@@ -90,40 +91,65 @@ def found(plant, findings):
     return min(named, key=error, default=None)
 
 
-def report(args, planted, clean):
-    of_outlet = defaultdict(list)
-    for finding in planted["findings"]:
-        of_outlet[finding["mn"]].append(finding)
-    counts = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    starts, ends = [], []
-    for plant in planted["truth"]:
-        finding = found(plant, of_outlet[plant["mn"]])
-        count = counts[plant["pattern"]][plant["strength"]]
-        count[1] += 1
+class Outcome:
+    """What was found of the plants of some provinces."""
+
+    def __init__(self, provinces):
+        self.counts = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+        self.starts, self.ends = defaultdict(list), defaultdict(list)
+        for planted in provinces:
+            of_outlet = defaultdict(list)
+            for finding in planted["findings"]:
+                of_outlet[finding["mn"]].append(finding)
+            for plant in planted["truth"]:
+                self.note(plant, found(plant, of_outlet[plant["mn"]]))
+
+    def note(self, plant, finding):
+        """Counts a plant; the errors of its bounds where it is medium or strong and was found."""
+        pattern, strength = plant["pattern"], plant["strength"]
+        count = self.counts[pattern][strength]
         count[0] += finding is not None
-        if finding and plant["strength"] != "weak":
-            starts.append(hours_between(finding["started"], plant["started"]))
-            ends.append(hours_between(finding["ended"], plant["ended"]))
-    false = defaultdict(int)
-    for finding in clean["findings"]:
-        false[finding["pattern"]] += 1
-    months = args.outlets * (moment(args.end + " 00:00:00") - moment(args.start + " 00:00:00")).days / 30.4375
-    strong = [sum(count[i] for by in counts.values() for s, count in by.items() if s != "weak") for i in (0, 1)]
-    median = lambda values: f"{statistics.median(values):.1f} h" if values else "none"
+        count[1] += 1
+        if finding and strength != "weak":
+            self.starts[pattern].append(hours_between(finding["started"], plant["started"]))
+            self.ends[pattern].append(hours_between(finding["ended"], plant["ended"]))
+
+    def recall(self, pattern):
+        """Found and planted at medium and strong."""
+        by_strength = self.counts[pattern].items()
+        return [sum(count[i] for strength, count in by_strength if strength != "weak") for i in (0, 1)]
+
+
+def median(values):
+    return f"{statistics.median(values):.1f}" if values else "–"
+
+
+def report(args, planted, clean):
+    outcome = Outcome(planted)
+    false = Counter(finding["pattern"] for province in clean for finding in province["findings"])
+    days = (moment(args.end + " 00:00:00") - moment(args.start + " 00:00:00")).days
+    months = len(clean) * args.outlets * days / 30.4375
+    recalls = [outcome.recall(pattern) for pattern in outcome.counts]
+    hits, plants = (sum(recall[i] for recall in recalls) for i in (0, 1))
+    every = lambda errors: [error for of_pattern in errors.values() for error in of_pattern]
+    seeds = " ".join(map(str, args.seeds))
     lines = [
         "# Detection of planted patterns",
         "",
-        f"- Command: `python3 detection.py --plume PATH --seed {args.seed} --outlets {args.outlets} --from {args.start} --to {args.end} --interval {args.interval} --work DIR --out DETECTION.md`",
-        f"- Recall at medium and strong: {strong[0]} of {strong[1]} ({strong[0] / max(strong[1], 1):.3f})",
-        f"- Median error of the start {median(starts)}, of the end {median(ends)}",
-        f"- Findings on the clean province: {len(clean['findings'])} in {months:.0f} outlet-months ({len(clean['findings']) / months:.3f} each)",
+        f"- Command: `python3 detection.py --plume PATH --seeds {seeds} --outlets {args.outlets} --from {args.start} --to {args.end} --interval {args.interval} --work DIR --out DETECTION.md`",
+        f"- Recall at medium and strong: {hits} of {plants} ({hits / max(plants, 1):.3f})",
+        f"- Median error of the start {median(every(outcome.starts))} h, of the end {median(every(outcome.ends))} h",
+        f"- Findings on clean provinces: {false.total()} in {months:.0f} outlet-months ({false.total() / months:.4f} each)",
         "",
-        "| pattern | weak | medium | strong | false findings on the clean province |",
-        "|---|---:|---:|---:|---:|",
+        "| pattern | weak | medium | strong | recall, medium and strong | median error of start, h | of end, h | findings on clean provinces |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for pattern in sorted(set(counts) | set(false)):
-        cells = ["{} of {}".format(*counts[pattern][strength]) for strength in ("weak", "medium", "strong")]
-        lines.append(f"| {pattern} | {' | '.join(cells)} | {false[pattern]} |")
+    for pattern in sorted(set(outcome.counts) | set(false)):
+        cells = ["{} of {}".format(*outcome.counts[pattern][strength]) for strength in ("weak", "medium", "strong")]
+        hits, plants = outcome.recall(pattern)
+        errors = [median(of[pattern]) for of in (outcome.starts, outcome.ends)]
+        cells += [f"{hits / max(plants, 1):.2f}", *errors, str(false[pattern])]
+        lines.append(f"| {pattern} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
