@@ -11,7 +11,8 @@
 //! Excused: values of 0 and at or below the detection limit, stopped hours, hours after
 //! maintenance (not usable, so never in a run); figures within an analyser's zero drift, a share
 //! `floor` of its range; a value that is the least of the whole series and that other runs stand at,
-//! too, which is what a detection limit that nobody registered looks like; a plant that its load or
+//! too, which is what a detection limit that nobody registered looks like; a figure that as many
+//! points stand at in shorter runs, which is a clamp's and no frozen one; a plant that its load or
 //! flow shows at rest (`running`); and few decimals: where
 //! values repeat by themselves (pH with one decimal), a run must be `coarse` times as long as
 //! elsewhere, and as the third longest run of the series.
@@ -67,7 +68,11 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         let hours = grid.hour(run.points.start)..grid.hour(run.points.end);
         is_at_rest(outlet, series.medium, hours, threshold("running"))
     };
-    let is_odd = |run: &&ConstantRun| !is_floor(run) && !is_at_rest(run);
+    let is_pile = |run: &ConstantRun| {
+        let shorter = runs.iter().filter(|other| other.rows < least && other.value == run.value);
+        shorter.map(|other| other.rows).sum::<usize>() >= run.rows
+    };
+    let is_odd = |run: &&ConstantRun| !is_floor(run) && !is_pile(run) && !is_at_rest(run);
     runs.iter().filter(is_long).filter(is_odd).map(hit).collect()
 }
 
@@ -182,6 +187,15 @@ mod tests {
         let mut zero = stack(24, 4320);
         zero[1000..2000].fill(2.0);
         assert!(found(NAME, detect, &hourly(zero)).is_empty());
+    }
+
+    #[test]
+    fn the_figure_of_a_clamp_is_none() {
+        // Every peak is 26, for 3 hours in 10 and once for 30 hours: 90 points in runs of 3.
+        let mut values = stack(25, 1000);
+        (0..30).for_each(|peak| values[100 + peak * 10..103 + peak * 10].fill(26.0));
+        values[500..530].fill(26.0);
+        assert!(found(NAME, detect, &hourly(values)).is_empty());
     }
 
     #[test]

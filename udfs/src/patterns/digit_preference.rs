@@ -9,7 +9,8 @@
 //! against others, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: few decimals, where the whole series has that resolution; a series whose rest prefers the
-//! same multiples, as converted units do.
+//! same multiples, as converted units do; and a round figure that was held (an effluent that pauses at
+//! pH 7): a multiple that repeats the value before says nothing.
 //!
 //! Example: of 200 values 100 are whole tenths where chance gives 20: χ² = 80² ÷ 20 + 80² ÷ 180 = 355.6,
 //! far above `certain` 60: score 1.
@@ -20,7 +21,7 @@ use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::score::score;
-use super::segments::segments;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// Multiples of the resolution that people round to.
@@ -87,7 +88,13 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
 /// The clearest stretch of values that are multiples of more than their resolution; NaN says nothing.
 pub fn digit_preference(values: &[f64], rule: &DigitRule) -> Option<Preference> {
     let scale = DECIMALS.into_iter().find(|scale| needs_no_more(values, *scale, rule.needs))?;
-    let units: Vec<Option<i64>> = values.iter().map(|value| in_units(*value, scale)).collect();
+    let mut before = None;
+    let unit = |value: &f64| {
+        let unit = in_units(*value, scale)?;
+        let is_held = before.replace(unit) == Some(unit) && unit % 5 == 0;
+        (!is_held).then_some(unit)
+    };
+    let units: Vec<Option<i64>> = values.iter().map(unit).collect();
     // Every multiple is one of 5, too: without more of those than chance gives there is nothing to find.
     let fives = units.iter().flatten().filter(|unit| **unit % 5 == 0).count() as f64;
     let all = units.iter().flatten().count() as f64;
@@ -117,8 +124,7 @@ fn preference(units: &[Option<i64>], multiple: i64, rule: &DigitRule) -> Option<
     let (speaks, against) = evidence(rule.within, 1.0 / multiple as f64);
     let says =
         |unit: &Option<i64>| unit.map_or(0.0, |unit| if unit % multiple == 0 { speaks } else { against });
-    let says: Vec<f64> = units.iter().map(says).collect();
-    let greatest = segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let greatest = greatest(units.iter().map(says))?;
     let (multiples, rows) = count(units.get(greatest.points.clone()).unwrap_or_default(), multiple);
     let rest = (all_multiples - multiples) as f64 * multiple as f64;
     let is_clear = rows as f64 >= rule.least && rest <= rule.rest * (all - rows) as f64;
@@ -184,6 +190,14 @@ mod tests {
             let few = stack(93, 4320).iter().map(|value| (value * scale).round() / scale).collect();
             assert!(found(NAME, detect, &hourly(few)).is_empty(), "{scale}");
         }
+    }
+
+    #[test]
+    fn a_round_figure_that_was_held_is_excused() {
+        // Ten hours of 25 after ten others, for two months: 9 of 10 repeat the one before.
+        let mut values = stack(94, 4320);
+        (1440..2880).filter(|at| at / 10 % 2 == 0).for_each(|at| values[at] = 25.0);
+        assert!(found(NAME, detect, &hourly(values)).is_empty());
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! whose neighbours are, too, are the pattern's. Score: ρ over those, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: a series that has ρ below `own` in its rest, too, as a batch plant or a steady one;
-//! noise of an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`).
+//! noise of an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`);
+//! and a stretch of which less than `known` can be judged, since what is left out (an over-range, flag
+//! `T`) cuts what is left to noise.
 //!
 //! Example: −1, 1, 1, −1, −1, 1, 1, −1 have mean 0 and Σ d² = 8; neighbours multiply to −1, 1, −1, 1, −1, 1, −1:
 //! their mean is −1 ÷ 7, that of the squares 1: ρ = −0.143, below `certain` 0: score 1.
@@ -79,7 +81,8 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     let judged = |value: f64| if value <= drift { f64::NAN } else { value };
     let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
     let noise = random_noise(&values, &rule)?;
-    if is_at_rest(outlet, series.medium, noise.points.clone(), of("running")) {
+    let is_known = noise.rows as f64 >= of("known") * noise.points.len() as f64;
+    if !is_known || is_at_rest(outlet, series.medium, noise.points.clone(), of("running")) {
         return None;
     }
     let span = points.span(&noise.points);
