@@ -137,17 +137,19 @@ pub struct ConstantRun {
 /// ```
 pub fn constant_value(values: &[f64], least: usize) -> Vec<ConstantRun> {
     let mut runs = Vec::new();
-    let mut run: Option<ConstantRun> = None;
-    for (at, value) in values.iter().copied().enumerate().filter(|(_, value)| !value.is_nan()) {
-        match &mut run {
-            Some(run) if run.value == value => {
-                run.points.end = at + 1;
-                run.rows += 1;
+    let mut run = ConstantRun { points: 0..0, value: f64::NAN, rows: 0 };
+    for (at, value) in values.iter().copied().enumerate() {
+        if value == run.value {
+            run.points.end = at + 1;
+            run.rows += 1;
+        } else if !value.is_nan() {
+            if run.rows > 1 {
+                runs.push(run);
             }
-            _ => runs.extend(run.replace(ConstantRun { points: at..at + 1, value, rows: 1 })),
+            run = ConstantRun { points: at..at + 1, value, rows: 1 };
         }
     }
-    runs.extend(run);
+    runs.push(run);
     runs.retain(|run| run.points.len() >= least && run.rows > 1);
     runs
 }

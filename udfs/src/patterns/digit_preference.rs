@@ -17,6 +17,7 @@
 
 use std::ops::Range;
 
+use super::departure::sample;
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
@@ -68,8 +69,7 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let rule = DigitRule { least: of("least"), within: of("within"), needs: of("needs"), rest: of("rest") };
     let drift = series.monitor.range_high * of("floor");
-    let judged = |value: f64| if value <= drift { f64::NAN } else { value };
-    let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
+    let values = points.usable_above(drift);
     let found = digit_preference(&values, &rule)?;
     let span = points.span(&found.points);
     Some(Hit {
@@ -87,7 +87,8 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
 
 /// The clearest stretch of values that are multiples of more than their resolution; NaN says nothing.
 pub fn digit_preference(values: &[f64], rule: &DigitRule) -> Option<Preference> {
-    let scale = DECIMALS.into_iter().find(|scale| needs_no_more(values, *scale, rule.needs))?;
+    let some = sample(values);
+    let scale = DECIMALS.into_iter().find(|scale| needs_no_more(&some, *scale, rule.needs))?;
     let mut before = None;
     let unit = |value: &f64| {
         let unit = in_units(*value, scale)?;
@@ -141,7 +142,8 @@ fn count(units: &[Option<i64>], multiple: i64) -> (usize, usize) {
 fn in_units(value: f64, scale: f64) -> Option<i64> {
     const EXACT: f64 = (1_i64 << 53) as f64;
     let scaled = value * scale;
-    (scaled.abs() < EXACT).then_some(scaled.round() as i64)
+    // Faster than rounding; what lies halfway doesn't matter.
+    (scaled.abs() < EXACT).then_some((scaled + 0.5_f64.copysign(scaled)) as i64)
 }
 
 /// Whether all but a share of values have no more decimals than a scale shows.

@@ -99,8 +99,7 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
         away: of("away"),
     };
     let drift = series.monitor.range_high * of("floor");
-    let judged = |value: f64| if value <= drift { f64::NAN } else { value };
-    let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
+    let values = points.usable_above(drift);
     let curve = synthetic_series(&values, &rule)?;
     let span = points.span(&curve.points);
     Some(Hit {

@@ -42,13 +42,15 @@ pub struct Zeros {
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let has_zeros = |series: &&FactorSeries| series.hours().value.iter().any(|value| *value <= 0.0);
-    outlet.pollutants().filter(has_zeros).filter_map(|series| of_series(outlet, series, thresholds)).collect()
+    outlet.pollutants().filter_map(|series| of_series(outlet, series, thresholds)).collect()
 }
 
 fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let points = series.hours();
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
+    if (points.value.iter().filter(|value| **value <= 0.0).count() as f64) < of("least") {
+        return None;
+    }
     let monitor = &series.monitor;
     let floor = (monitor.range_high * of("floor")).max(monitor.detection_limit);
     let mut above: Vec<f64> = points.usable_values().into_iter().filter(|value| *value > 0.0).collect();
