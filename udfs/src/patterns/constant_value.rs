@@ -15,7 +15,8 @@
 //! points stand at in shorter runs, which is a clamp's and no frozen one; a plant that its load or
 //! flow shows at rest (`running`); and few decimals: where
 //! values repeat by themselves (pH with one decimal), a run must be `coarse` times as long as
-//! elsewhere, and as the third longest run of the series.
+//! elsewhere, and as the third longest run of the series. What repeats is counted among values of the
+//! run's size, half of it and more: those at a floor tell nothing of higher ones.
 //!
 //! Example: 30 hours of 12.3 are a run of 30 h; with `suspect` 24 and `certain` 72 its score is
 //! 0.5 + 0.5 × (30 − 24) ÷ (72 − 24) = 0.5625.
@@ -43,8 +44,8 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     if !runs.iter().any(|run| run.rows >= least) {
         return Vec::new();
     }
-    let times = coarseness(&values, &runs, least, threshold("coarse_share"), threshold("coarse"));
-    let (suspect, certain) = (threshold("suspect") * times, threshold("certain") * times);
+    let (share, coarse) = (threshold("coarse_share"), threshold("coarse"));
+    let times = |run: &ConstantRun| coarseness(&values, &runs, run.value.abs() / 2.0, least, share, coarse);
     let floor = values.iter().copied().fold(f64::INFINITY, f64::min);
     let at_floor = runs.iter().filter(|run| run.value <= floor && run.rows >= least).count();
     let drift = series.monitor.range_high * threshold("floor");
@@ -58,12 +59,12 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             factor: series.factor.clone(),
             started: span.start,
             ended: span.end,
-            score: score(hours, suspect, certain),
+            score: score(hours, threshold("suspect") * times(run), threshold("certain") * times(run)),
             rows: run.rows,
             evidence: Evidence::default().number("value", run.value).number("hours", hours),
         }
     };
-    let is_long = |run: &&ConstantRun| run.rows as f64 >= least as f64 * times;
+    let is_long = |run: &&ConstantRun| run.rows >= least && run.rows as f64 >= least as f64 * times(run);
     let is_at_rest = |run: &ConstantRun| {
         let hours = grid.hour(run.points.start)..grid.hour(run.points.end);
         is_at_rest(outlet, series.medium, hours, threshold("running"))
@@ -76,17 +77,18 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     runs.iter().filter(is_long).filter(is_odd).map(hit).collect()
 }
 
-/// How many times longer than elsewhere a run must be: 1, unless a share of points equals the one
-/// before though in no long run; then `coarse` times as long, and as the third longest.
-fn coarseness(values: &[f64], runs: &[ConstantRun], least: usize, share: f64, coarse: f64) -> f64 {
-    let present = values.iter().filter(|value| !value.is_nan()).count();
-    let in_long: usize = runs.iter().filter(|run| run.rows >= least).map(|run| run.rows).sum();
-    let repeats: usize = runs.iter().filter(|run| run.rows < least).map(|run| run.rows - 1).sum();
+/// How many times longer than elsewhere a run must be: 1, unless a share of points from a size on equals
+/// the one before though in no long run; then `coarse` times as long, and as the third longest.
+fn coarseness(values: &[f64], runs: &[ConstantRun], size: f64, least: usize, share: f64, coarse: f64) -> f64 {
+    let present = values.iter().filter(|value| value.abs() >= size).count();
+    let runs = || runs.iter().filter(|run| run.value.abs() >= size);
+    let in_long: usize = runs().filter(|run| run.rows >= least).map(|run| run.rows).sum();
+    let repeats: usize = runs().filter(|run| run.rows < least).map(|run| run.rows - 1).sum();
     let others = present.saturating_sub(in_long);
     if (repeats as f64) < share * others as f64 || others < least {
         return 1.0;
     }
-    let mut rows: Vec<usize> = runs.iter().map(|run| run.rows).collect();
+    let mut rows: Vec<usize> = runs().map(|run| run.rows).collect();
     rows.sort_unstable_by(|a, b| b.cmp(a));
     let third = rows.get(2).copied().unwrap_or_default();
     coarse * (third as f64 / least as f64).max(1.0)
@@ -189,6 +191,16 @@ mod tests {
         let mut zero = stack(24, 4320);
         zero[1000..2000].fill(2.0);
         assert!(found(NAME, detect, &hourly(zero)).is_empty());
+    }
+
+    #[test]
+    fn what_repeats_at_a_floor_excuses_nothing_above() {
+        // Half of the hours at 2 of a registered range of 125 in runs of 50; 30 hours of 12.3 among the rest.
+        let mut values = stack(26, 2000);
+        (0..20).for_each(|run| values[run * 100..run * 100 + 50].fill(2.0));
+        values[1060..1090].fill(12.3);
+        let found = found(NAME, detect, &hourly(values));
+        assert_eq!((found.len(), found[0].score), (1, 0.5625));
     }
 
     #[test]

@@ -9,7 +9,8 @@
 //! against others, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: few decimals, where the whole series has that resolution; a series whose rest prefers the
-//! same multiples, as converted units do; and a round figure that was held (an effluent that pauses at
+//! same multiples; converted units, of whose figures few occur (`figures` of those that could); and a
+//! round figure that was held (an effluent that pauses at
 //! pH 7): a multiple that repeats the value before says nothing.
 //!
 //! Example: of 200 values 100 are whole tenths where chance gives 20: χ² = 80² ÷ 20 + 80² ÷ 180 = 355.6,
@@ -42,6 +43,8 @@ pub struct DigitRule {
     pub needs: f64,
     /// How many times chance the rest of the series may have of them.
     pub rest: f64,
+    /// Share of the figures that the rest could show which it shows, at least.
+    pub figures: f64,
 }
 
 /// A stretch of rounded figures.
@@ -67,7 +70,13 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let points = &series.fine;
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let rule = DigitRule { least: of("least"), within: of("within"), needs: of("needs"), rest: of("rest") };
+    let rule = DigitRule {
+        least: of("least"),
+        within: of("within"),
+        needs: of("needs"),
+        rest: of("rest"),
+        figures: of("figures"),
+    };
     let drift = series.monitor.range_high * of("floor");
     let values = points.usable_above(drift);
     let found = digit_preference(&values, &rule)?;
@@ -106,6 +115,10 @@ pub fn digit_preference(values: &[f64], rule: &DigitRule) -> Option<Preference> 
     let clearest = MULTIPLES.into_iter().filter_map(of_multiple);
     let (multiple, found) = clearest.max_by(|a, b| a.1.1.total_cmp(&b.1.1))?;
     let Range { start, end } = found.0;
+    let rest = units.get(..start).into_iter().chain(units.get(end..)).flatten().flatten().copied().collect();
+    if is_converted(rest, rule.figures) {
+        return None;
+    }
     let inside = units.get(start..end).unwrap_or_default();
     let (multiples, rows) = count(inside, multiple);
     let chance = rows as f64 / multiple as f64;
@@ -130,6 +143,18 @@ fn preference(units: &[Option<i64>], multiple: i64, rule: &DigitRule) -> Option<
     let rest = (all_multiples - multiples) as f64 * multiple as f64;
     let is_clear = rows as f64 >= rule.least && rest <= rule.rest * (all - rows) as f64;
     (is_clear && (all - rows) as f64 >= rule.least).then_some((greatest.points, greatest.evidence))
+}
+
+/// Whether figures are so few that their last digit is no resolution: a coarse signal was converted to
+/// another unit. As many could be there as there are values, or units in the range of nine in ten of them.
+fn is_converted(mut units: Vec<i64>, least: f64) -> bool {
+    units.sort_unstable();
+    let last = units.len().saturating_sub(1);
+    let at = |part: usize| units.get(last * part / 20).copied().unwrap_or_default();
+    let range = at(19).saturating_sub(at(1)).saturating_add(1);
+    let could = (units.len() as f64).min(range as f64);
+    units.dedup();
+    (units.len() as f64) < least * could
 }
 
 /// Multiples among values, and values.
@@ -204,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_worked_example() {
-        let rule = DigitRule { least: 200.0, within: 0.4, needs: 0.02, rest: 2.0 };
+        let rule = DigitRule { least: 200.0, within: 0.4, needs: 0.02, rest: 2.0, figures: 0.0 };
         // Within, whole tenths and odd hundredths in turn, both ends tenths; without, a tenth in ten.
         let mut values = vec![1.03; 401];
         values.iter_mut().skip(5).step_by(10).for_each(|value| *value = 1.1);

@@ -1,6 +1,7 @@
 //! Values that pile up at one figure which none exceeds: the mark of a clamp.
 //!
-//! The figure is one that follows itself often. A point at it speaks for a clamp, one below
+//! The figure is one that follows itself often, or often between lower ones (in coarse values a floor
+//! does so more often). A point at it speaks for a clamp, one below
 //! hardly against, one above strongly against; the stretch of greatest evidence is the clamp's. It
 //! counts where the figure is far more frequent than any other there, is neither the only one (a
 //! frozen value) nor the least (a floor), stands well above the others' median (else all of them are
@@ -86,7 +87,13 @@ pub struct FlatTop {
 /// assert_eq!((top.points, top.value, top.at, top.rows), (3..10, 7.0, 5, 7));
 /// ```
 pub fn flat_top(values: &[f64], rule: &FlatTopRule) -> Option<FlatTop> {
-    let value = most_repeated(values, rule.least / 2.0)?;
+    let (repeated, peak) = most_repeated(values, rule.least / 2.0);
+    let peak = peak.filter(|peak| Some(*peak) != repeated);
+    [repeated, peak].into_iter().flatten().find_map(|value| at_figure(values, value, rule))
+}
+
+/// The clearest stretch of values that pile up at a figure.
+fn at_figure(values: &[f64], value: f64, rule: &FlatTopRule) -> Option<FlatTop> {
     let reach = value.abs() * rule.tolerance;
     let (at, below) = evidence(rule.share, rule.elsewhere);
     let (above, _) = evidence(rule.above, rule.above_elsewhere);
@@ -124,13 +131,31 @@ pub fn flat_top(values: &[f64], rule: &FlatTopRule) -> Option<FlatTop> {
     is_pile.then_some(top)
 }
 
-/// The value that most often follows itself, the greatest of equals, if it does so often enough.
-fn most_repeated(values: &[f64], least: f64) -> Option<f64> {
-    let present = || values.iter().copied().filter(|value| value.is_finite());
-    let pairs = present().zip(present().skip(1));
-    let mut repeated: Vec<f64> = pairs.filter(|(a, b)| a == b).map(|(a, _)| a).collect();
-    repeated.sort_unstable_by(f64::total_cmp);
-    let longest = repeated.chunk_by(|a, b| a == b).max_by_key(|chunk| chunk.len())?;
+/// The value that most often follows itself, and the one that does so between lower ones, each the
+/// greatest of equals, if it does so often enough.
+fn most_repeated(values: &[f64], least: f64) -> (Option<f64>, Option<f64>) {
+    let (mut repeated, mut peaks) = (Vec::new(), Vec::new());
+    let mut rows = 0_usize;
+    let (mut last, mut before) = (f64::NAN, f64::NAN);
+    for value in values.iter().copied().filter(|value| value.is_finite()) {
+        if value == last {
+            rows += 1;
+            repeated.push(value);
+            continue;
+        }
+        // A run at the very beginning, with nothing before it, may be a peak, too.
+        if rows > 0 && value < last && (before < last || before.is_nan()) {
+            peaks.extend(std::iter::repeat_n(last, rows));
+        }
+        (before, last, rows) = (last, value, 0);
+    }
+    (most_frequent(repeated, least), most_frequent(peaks, least))
+}
+
+/// The most frequent of values, the greatest of equals, if it is often enough.
+fn most_frequent(mut values: Vec<f64>, least: f64) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let longest = values.chunk_by(|a, b| a == b).max_by_key(|chunk| chunk.len())?;
     if (longest.len() as f64) < least { None } else { longest.first().copied() }
 }
 

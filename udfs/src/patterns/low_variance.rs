@@ -153,12 +153,23 @@ fn median_and_cv(values: &mut [f64]) -> (f64, f64) {
     (median, 1.4826 * mad / median.abs())
 }
 
-/// Whether most of a calm stretch stands at the least value of the series, and some of the rest, too.
+/// Whether most of a calm stretch stands at one figure that a part of the rest stands at, too, and below
+/// which hardly anything lies.
 fn is_floor(values: &[f64], calm: &Calm) -> bool {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let at = |part: &[f64]| part.iter().filter(|value| **value == least).count();
-    let inside = at(values.get(calm.points.clone()).unwrap_or_default());
-    inside * 2 > calm.rows && at(values) > inside
+    /// Share of the rest that stands at a floor, and that may lie below it.
+    const PART: f64 = 0.05;
+    let rest = || {
+        let before = values.get(..calm.points.start).unwrap_or_default();
+        before.iter().chain(values.get(calm.points.end..).unwrap_or_default())
+    };
+    let inside = values.get(calm.points.clone()).unwrap_or_default();
+    let at = inside.iter().filter(|value| **value == calm.median).count();
+    let known = rest().filter(|value| value.is_finite()).count() as f64;
+    let rest_at = rest().filter(|value| **value == calm.median).count() as f64;
+    let below = rest().filter(|value| **value < calm.median).count() as f64;
+    at * 2 > calm.rows
+        && below <= PART * known
+        && (rest_at >= PART * known || (below == 0.0 && rest_at > 0.0))
 }
 
 /// Whether a load is known and doesn't move.

@@ -5,7 +5,7 @@
 //!
 //! Formula: lag-1 autocorrelation ρ of a window around each quarter of it; below `broken` it speaks for the pattern.
 //! Around the stretch of greatest evidence, hours within its bounds (quantiles `bound` and 1 − `bound`)
-//! whose neighbours are, too, are the pattern's. Score: ρ over those, `suspect` → 0.5, `certain` → 1.
+//! whose neighbours are, too, are the pattern's, unless the plant's own values lie within them. Score: ρ over those, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: a series that has ρ below `own` in its rest, too, as a batch plant or a steady one;
 //! noise of an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`);
@@ -25,6 +25,9 @@ use super::robust::quantile;
 use super::score::score;
 use super::segments::greatest;
 use super::thresholds::Thresholds;
+
+/// How much higher the autocorrelation within the bounds may be than that of the broken windows alone.
+const UNBOUNDED: f64 = 0.1;
 
 /// What makes random numbers.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +119,10 @@ pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
         let known = reach.contains(&at) && !value.is_nan();
         known.then_some(*value >= bounds.0 && *value <= bounds.1)
     };
-    let points = clearest(values.iter().enumerate().map(is_within), rule)?;
+    let bounded = clearest(values.iter().enumerate().map(is_within), rule)?;
+    let of = |points: &Range<usize>| autocorrelation(&[values.get(points.clone()).unwrap_or_default()]);
+    // Where the plant's own values lie within the bounds, too, these tell nothing.
+    let points = if of(&bounded) > of(&core) + UNBOUNDED { core } else { bounded };
     if points.len() < rule.least {
         return None;
     }

@@ -9,7 +9,8 @@
 //! (`join`) are one deed, whose source was played more than once. Score: its hours equal to the
 //! past, `suspect` → 0.5, `certain` → 1.
 //!
-//! Excused: constants and calm, whose keys hold too few different bins (`distinct`); batches and
+//! Excused: constants and calm, whose keys hold too few different bins (`distinct`), and hours that are,
+//! now and then, what they were an hour before; batches and
 //! days that are alike by themselves, which equal the past in the rest of the series, too, or one
 //! period of up to `cycle` before (`periodic`).
 //!
@@ -218,13 +219,28 @@ fn has_distinct(window: &[i64], distinct: usize) -> bool {
     window.iter().enumerate().filter(is_first).count() >= distinct
 }
 
-/// Whether a value equals that a distance before it; none where one of them isn't known.
-fn is_equal(now: f64, then: f64, tolerance: f64) -> Option<bool> {
+/// Whether a value equals that a distance before it; none where one of them isn't known, or where both
+/// are what they were just before, as at a floor.
+fn is_equal(now: &[f64], then: &[f64], tolerance: f64) -> Option<bool> {
+    let ([before, now], [then_before, then]) = (now, then) else { return None };
     let off = (now - then).abs();
-    (!off.is_nan()).then_some(off <= tolerance * then.abs())
+    let stays = now == before && then == then_before;
+    (!off.is_nan() && !stays).then_some(off <= tolerance * then.abs())
 }
 
-/// What points of a reach, which begins no nearer than the distance, say of a replay at that distance.
+/// Whether the points of a reach, from its second on, equal those a distance before, which there must be.
+fn equal(
+    values: &[f64],
+    distance: usize,
+    tolerance: f64,
+    reach: Range<usize>,
+) -> impl Iterator<Item = Option<bool>> {
+    let now = values.get(reach.start..reach.end.min(values.len())).unwrap_or_default();
+    let then = reach.start.checked_sub(distance).and_then(|from| values.get(from..)).unwrap_or_default();
+    now.windows(2).zip(then.windows(2)).map(move |(now, then)| is_equal(now, then, tolerance))
+}
+
+/// What points of a reach, from its second on, say of a replay at a distance.
 fn says(
     values: &[f64],
     distance: usize,
@@ -232,27 +248,21 @@ fn says(
     reach: Range<usize>,
 ) -> impl Iterator<Item = f64> {
     let (speaks, against) = evidence(rule.within, rule.elsewhere);
-    let tolerance = rule.tolerance;
-    let now = values.get(reach.start..reach.end.min(values.len())).unwrap_or_default();
-    let then = values.get(reach.start.saturating_sub(distance)..).unwrap_or_default();
-    now.iter().zip(then).map(move |(now, then)| match is_equal(*now, *then, tolerance) {
-        Some(true) => speaks,
-        Some(false) => against,
-        None => 0.0,
-    })
+    let of = move |is| if is { speaks } else { against };
+    equal(values, distance, rule.tolerance, reach).map(move |is| is.map_or(0.0, of))
 }
 
 /// The clearest stretch of values that equal those at a distance before them.
 fn at_distance(values: &[f64], distance: usize, rule: &ReplayRule) -> Option<Replay> {
     let found = greatest(says(values, distance, rule, distance..values.len()))?.points;
-    let points = found.start + distance..found.end + distance;
-    let count = |points: Range<usize>| {
-        let now = values.get(points.clone()).unwrap_or_default();
-        let then = values.get(points.start.checked_sub(distance)?..)?;
-        let equal = now.iter().zip(then).filter_map(|(now, then)| is_equal(*now, *then, rule.tolerance));
-        Some(equal.fold((0, 0), |(equal, all), is| (equal + usize::from(is), all + 1)))
+    let count = |reach: Range<usize>| {
+        let known = equal(values, distance, rule.tolerance, reach).flatten();
+        known.fold((0, 0), |(equal, all), is| (equal + usize::from(is), all + 1))
     };
-    let ((all_equal, all), (equal, rows)) = (count(distance..values.len())?, count(points.clone())?);
+    // From the point before its first, which tells whether that stays.
+    let (equal, rows) = count(found.start + distance..found.end + distance + 1);
+    let (all_equal, all) = count(distance..values.len());
+    let points = found.start + distance + 1..found.end + distance + 1;
     let is_alike = (all_equal - equal) as f64 > rule.periodic * (all - rows) as f64;
     (equal >= rule.least && !is_alike && !is_periodic(values, &points, rule)).then_some(Replay {
         points,

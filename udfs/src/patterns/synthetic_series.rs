@@ -227,7 +227,8 @@ fn alike_days(values: &[f64], day: usize, alike: f64) -> Vec<Option<bool>> {
 /// moved away. What is left unexplained by its multiples differs by chance, up to twice.
 fn best_period(values: &[f64], rule: &CurveRule) -> Option<usize> {
     let explained = (1..=rule.cycle.min(values.len() / 2)).map(|period| (period, return_of(values, period)));
-    let moved: Vec<(usize, f64)> = explained.skip_while(|(_, explained)| !(*explained < rule.away)).collect();
+    let moved: Vec<(usize, f64)> =
+        explained.skip_while(|(_, explained)| explained.is_nan() || *explained >= rule.away).collect();
     let best = moved.iter().map(|(_, explained)| *explained).fold(f64::NEG_INFINITY, f64::max);
     let is_best = |explained: f64| explained >= rule.law && 1.0 - explained <= 2.0 * (1.0 - best);
     moved.into_iter().find(|(_, explained)| is_best(*explained)).map(|(period, _)| period)
