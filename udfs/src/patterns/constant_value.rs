@@ -8,15 +8,15 @@
 //! figure; gaps and flagged points within a run neither extend nor break it, and a few odd points
 //! (`join`) between two runs of one figure don't either. Score: hours, `suspect` → 0.5, `certain` → 1.
 //!
-//! Excused: values of 0 and at or below the detection limit, stopped hours, hours after
-//! maintenance (not usable, so never in a run); figures within an analyser's zero drift, a share
-//! `floor` of its range; a value that is the least of the whole series and that other runs stand at,
-//! too, which is what a detection limit that nobody registered looks like; a figure that as many
-//! points stand at in shorter runs, which is a clamp's and no frozen one; a plant that its load or
-//! flow shows at rest (`running`); and few decimals: where
-//! values repeat by themselves (pH with one decimal), a run must be `coarse` times as long as
-//! elsewhere, and as the third longest run of the series. What repeats is counted among values of the
-//! run's size, half of it and more: those at a floor tell nothing of higher ones.
+//! Excused: values of 0 and at or below the detection limit, stopped hours, hours after maintenance (not
+//! usable, so never in a run); figures within an analyser's zero drift, a share `floor` of its range; a
+//! value that is the least of the whole series and that other runs stand at, too, for half as long or
+//! more, which is what a detection limit that nobody registered looks like; a figure that as many points
+//! stand at in shorter runs, and more than at all others in such, which is a clamp's and no frozen one; a
+//! plant that its load or flow shows at rest (`running`); and few decimals: where values repeat by
+//! themselves (pH with one decimal), a run must be `coarse` times as long as elsewhere, and as the third
+//! longest run of the series. What repeats is counted among values of the run's size, half of it and
+//! more: those at a floor tell nothing of higher ones.
 //!
 //! Example: 30 hours of 12.3 are a run of 30 h; with `suspect` 24 and `certain` 72 its score is
 //! 0.5 + 0.5 × (30 − 24) ÷ (72 − 24) = 0.5625.
@@ -47,10 +47,10 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     let (share, coarse) = (threshold("coarse_share"), threshold("coarse"));
     let times = |run: &ConstantRun| coarseness(&values, &runs, run.value.abs() / 2.0, least, share, coarse);
     let floor = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let at_floor = runs.iter().filter(|run| run.value <= floor && run.rows >= least).count();
+    let at_floor: usize = runs.iter().filter(|run| run.value <= floor).map(|run| run.rows).sum();
     let drift = series.monitor.range_high * threshold("floor");
     let is_floor = |run: &&ConstantRun| {
-        run.value == 0.0 || run.value.abs() <= drift || (run.value <= floor && at_floor > 1)
+        run.value == 0.0 || run.value.abs() <= drift || (run.value <= floor && 2 * at_floor >= 3 * run.rows)
     };
     let hit = |run: &ConstantRun| {
         let span = points.span(&run.points);
@@ -70,8 +70,11 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         is_at_rest(outlet, series.medium, hours, threshold("running"))
     };
     let is_pile = |run: &ConstantRun| {
-        let shorter = runs.iter().filter(|other| other.rows < least && other.value == run.value);
-        shorter.map(|other| other.rows).sum::<usize>() >= run.rows
+        let size = run.value.abs() / 2.0;
+        let shorter = || runs.iter().filter(|other| other.rows < least && other.value.abs() >= size);
+        let all: usize = shorter().map(|other| other.rows).sum();
+        let at: usize = shorter().filter(|other| other.value == run.value).map(|other| other.rows).sum();
+        at >= run.rows && 2 * at > all
     };
     let is_odd = |run: &&ConstantRun| !is_floor(run) && !is_pile(run) && !is_at_rest(run);
     runs.iter().filter(is_long).filter(is_odd).map(hit).collect()

@@ -4,14 +4,14 @@
 //!
 //! Formula: the last decimal that a series uses is its resolution. A multiple of m resolutions (m from
 //! `multiples`) occurs by chance in 1 of m values; where people type, in `within` of them or more. The
-//! stretch of greatest evidence over all m is the pattern's, if it has `least` values. Score:
-//! the logarithm (base 10) of the odds against chance, χ² with one degree of freedom of multiples
-//! against others, `suspect` → 0.5, `certain` → 1.
+//! stretch of greatest evidence over all m is the pattern's, if it has `least` values. Score: the
+//! logarithm (base 10) of the odds against chance, χ² with one degree of freedom of multiples against
+//! others, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: few decimals, where the whole series has that resolution; a series whose rest prefers the
 //! same multiples; converted units, of whose figures few occur (`figures` of those that could); and a
-//! round figure that was held (an effluent that pauses at
-//! pH 7): a multiple that repeats the value before says nothing.
+//! round figure that was held (an effluent that pauses at pH 7): a multiple that repeats the value before
+//! says nothing.
 //!
 //! Example: of 200 values 100 are whole tenths where chance gives 20: χ² = 80² ÷ 20 + 80² ÷ 180 = 355.6,
 //! far above `certain` 60: score 1.

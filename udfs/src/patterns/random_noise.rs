@@ -3,14 +3,15 @@
 //! Mechanism: a simulator draws figures between two bounds; an hour knows nothing of the one before,
 //! as it does in a stack.
 //!
-//! Formula: lag-1 autocorrelation ρ of a window around each quarter of it; below `broken` it speaks for the pattern.
-//! Around the stretch of greatest evidence, hours within its bounds (quantiles `bound` and 1 − `bound`)
-//! whose neighbours are, too, are the pattern's, unless the plant's own values lie within them. Score: ρ over those, `suspect` → 0.5, `certain` → 1.
+//! Formula: lag-1 autocorrelation ρ of a window around each quarter of it; below `broken` it speaks for
+//! the pattern. Around the stretch of greatest evidence, hours within its bounds (quantiles `bound` and 1
+//! − `bound`) whose neighbours are, too, are the pattern's, unless the plant's own values lie within them
+//! (then the windows alone are, twice as long). Score: ρ over those, `suspect` → 0.5, `certain` → 1.
 //!
-//! Excused: a series that has ρ below `own` in its rest, too, as a batch plant or a steady one;
-//! noise of an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`);
-//! and a stretch of which less than `known` can be judged, since what is left out (an over-range, flag
-//! `T`) cuts what is left to noise.
+//! Excused: a series that has ρ below `own` in its rest, too, as a batch plant or a steady one; noise of
+//! an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`); and a
+//! stretch of which less than `known` can be judged, since what is left out (an over-range, flag `T`)
+//! cuts what is left to noise.
 //!
 //! Example: −1, 1, 1, −1, −1, 1, 1, −1 have mean 0 and Σ d² = 8; neighbours multiply to −1, 1, −1, 1, −1, 1, −1:
 //! their mean is −1 ÷ 7, that of the squares 1: ρ = −0.143, below `certain` 0: score 1.
@@ -121,9 +122,11 @@ pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
     };
     let bounded = clearest(values.iter().enumerate().map(is_within), rule)?;
     let of = |points: &Range<usize>| autocorrelation(&[values.get(points.clone()).unwrap_or_default()]);
-    // Where the plant's own values lie within the bounds, too, these tell nothing.
-    let points = if of(&bounded) > of(&core) + UNBOUNDED { core } else { bounded };
-    if points.len() < rule.least {
+    // Where the plant's own values lie within the bounds, too, these tell nothing; noise within them must
+    // last twice as long.
+    let is_own = of(&bounded) > of(&core) + UNBOUNDED;
+    let (points, least) = if is_own { (core, 2 * rule.least) } else { (bounded, rule.least) };
+    if points.len() < least {
         return None;
     }
     let inside = values.get(points.clone())?;

@@ -2,17 +2,17 @@
 //!
 //! Mechanism: the upper end of an analyser's range is lowered; whatever is higher is sent as that end.
 //!
-//! Formula: values pile up at their own greatest figure ([`super::flat_top`]), or stand at `near` of
-//! the registered range or more, or at `near` of an end that only the values show: the greatest ones of
-//! weeks (`block`) are one figure within `spread`, at least `blocks` times. Score: points there,
-//! `suspect` → 0.5, `certain` → 1. The figure told is the end of the range in force, whatever is
-//! registered. Where the level moved with the range it tells the first and last hour ([`super::onset`]).
+//! Formula: values pile up at their own greatest figure ([`super::flat_top`]), or stand at `near` of the
+//! registered range or more, or at `near` of an end that only the values show: the greatest ones of weeks
+//! (`block`) are one figure within `spread`, at least `blocks` times. Score: points there, `suspect` →
+//! 0.5, `certain` → 1. The figure told is the end of the range in force, whatever is registered. Where
+//! the level moved with the range it tells the first and last hour ([`super::onset`]).
 //!
-//! Excused: what [`super::maximum_clamp`] excuses; a dual-range analyser, which goes on above the end
-//! of its low range; flag `T`, a declared over-range; pH, whose range is its scale. An end that isn't registered counts only where
-//! values pile up at it (`suspect` more than `heap` times as many as in as wide a band below, as the
-//! tail of no process does), go up to it (`edge` of them in the upper half of the band; a process
-//! fades out), and are neither calm nor one figure.
+//! Excused: what [`super::maximum_clamp`] excuses; a dual-range analyser, which goes on above the end of
+//! its low range; flag `T`, a declared over-range; pH, whose range is its scale. An end that isn't
+//! registered counts only where values pile up at it (`suspect` more than `heap` times as many as in as
+//! wide a band below, as the tail of no process does), go up to it (`edge` of them in the upper half of
+//! the band; a process fades out), and are neither calm nor one figure.
 //!
 //! Example: 60 of 100 hours stand at 27.43 and none above, where 40 % of the rest do, at a registered
 //! range of 125: with `suspect` 20 and `certain` 100 the score is 0.5 + 0.5 × (60 − 20) ÷ (100 − 20) = 0.75.

@@ -2,17 +2,16 @@
 //!
 //! Mechanism: recorded values of a good time are played back, as they are or with a little noise.
 //!
-//! Formula: `keys` consecutive hours make a key of their logarithms, cut to bins as wide as half of `bin` to `bin`. Where a key
-//! occurs again, that votes for the distance to when it last did. At each distance with `votes` or
-//! more, an hour speaks for a replay where it equals the hour that long ago within `tolerance`,
-//! else against; the stretch of greatest evidence is the replay; those that follow one another
-//! (`join`) are one deed, whose source was played more than once. Score: its hours equal to the
+//! Formula: `keys` consecutive hours make a key of their logarithms, cut to bins as wide as half of `bin`
+//! to `bin`. Where a key occurs again, that votes for the distance to when it last did. At each distance
+//! with `votes` or more, an hour speaks for a replay where it equals the hour that long ago within
+//! `tolerance`, else against; the stretch of greatest evidence is the replay; those that follow one
+//! another (`join`) are one deed, whose source was played more than once. Score: its hours equal to the
 //! past, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: constants and calm, whose keys hold too few different bins (`distinct`), and hours that are,
-//! now and then, what they were an hour before; batches and
-//! days that are alike by themselves, which equal the past in the rest of the series, too, or one
-//! period of up to `cycle` before (`periodic`).
+//! now and then, what they were an hour before; batches and days that are alike by themselves, which
+//! equal the past in the rest of the series, too, or one period of up to `cycle` before (`periodic`).
 //!
 //! Example: of 100 hours 96 equal those 720 hours before within 2.5 %: with `suspect` 24 and `certain`
 //! 72 the score is 1; the rest of the series does so in 8 %, which chance gives.

@@ -2,10 +2,10 @@
 //!
 //! Mechanism: a simulator sends a line, a sine or pieces of them instead of measured values.
 //!
-//! Formula: of a line or a wave the steps d obey d(t−1) + d(t+1) = k × d(t) with one k. R² of that
-//! law, over a window around each quarter of it, speaks for the pattern where it reaches `law`. Within the
-//! stretch of greatest evidence k is fitted once more, and the hours that obey it within `reach` of
-//! their median misfit are the pattern's. Score: R² over those, `suspect` → 0.5, `certain` → 1.
+//! Formula: of a line or a wave the steps d obey d(t−1) + d(t+1) = k × d(t) with one k. R² of that law,
+//! over a window around each quarter of it, speaks for the pattern where it reaches `law`. Within the
+//! stretch of greatest evidence k is fitted once more, and the hours that obey it within `reach` of their
+//! median misfit are the pattern's. Score: R² over those, `suspect` → 0.5, `certain` → 1.
 //!
 //! A wave of a few hours, a sawtooth or a table of figures obeys another law: x(t) = x(t − p). Days
 //! (`day`) whose least and greatest values come back within `alike` of their range are worth a look: R² of
@@ -14,8 +14,8 @@
 //! median misfit are the pattern's.
 //!
 //! Excused: a plant with a day or batch cycle, whose noise breaks the law from hour to hour, and whose
-//! rest, if there is any, obeys the same period to `away` or more; a constant, of which there are no steps; values within
-//! the analyser's zero drift.
+//! rest, if there is any, obeys the same period to `away` or more; a constant, of which there are no
+//! steps; values within the analyser's zero drift.
 //!
 //! Example: 2, 5, 6, 5, 2, −1, −2 … is a wave with steps 3, 1, −1, −3, −3, −1, 1, 3: d(t−1) + d(t+1) is
 //! 2, −2, −4, −4, −2, 2 for 1, −1, −3, −3, −1, 1, so k = Σ xy ÷ Σ x² = (2+2+12+12+2+2) ÷ 22 = 1.4545 and
