@@ -22,6 +22,7 @@
 //! | [`rest`] | when a plant is at rest |
 //! | [`evidence`] | what a point says for or against a pattern |
 //! | [`flat_top`] | values that pile up at their own greatest |
+//! | [`onset`] | when a deed that moved the level began and ended |
 //! | [`departure`] | stretches where a series stands off its own level |
 //! | [`excess`] | stretches of deviations above a tolerance |
 //! | [`documented`] | whether a record accounts for a change |
@@ -58,6 +59,7 @@ pub mod maximum_clamp;
 pub mod night_discharge;
 #[cfg(test)]
 mod odd_records;
+pub mod onset;
 pub mod outage_at_high_load;
 pub mod outlet;
 pub mod outlet_copies;

@@ -8,13 +8,15 @@
 //! figure; gaps and flagged points within a run neither extend nor break it, and a few odd points
 //! (`join`) between two runs of one figure don't either. Score: hours, `suspect` → 0.5, `certain` → 1.
 //!
-//! Excused: values of 0 and at or below the detection limit, stopped hours, hours after
-//! maintenance (not usable, so never in a run); figures within an analyser's zero drift, a share
-//! `floor` of its range; a value that is the least of the whole series and that other runs stand at,
-//! too, which is what a detection limit that nobody registered looks like; a plant that its load or
-//! flow shows at rest (`running`); and few decimals: where
-//! values repeat by themselves (pH with one decimal), a run must be `coarse` times as long as
-//! elsewhere, and as the third longest run of the series.
+//! Excused: values of 0 and at or below the detection limit, stopped hours, hours after maintenance (not
+//! usable, so never in a run); figures within an analyser's zero drift, a share `floor` of its range; a
+//! value that is the least of the whole series and that other runs stand at, too, for half as long or
+//! more, which is what a detection limit that nobody registered looks like; a figure that as many points
+//! stand at in shorter runs, and more than at all others in such, which is a clamp's and no frozen one; a
+//! plant that its load or flow shows at rest (`running`); and few decimals: where values repeat by
+//! themselves (pH with one decimal), a run must be `coarse` times as long as elsewhere, and as the third
+//! longest run of the series. What repeats is counted among values of the run's size, half of it and
+//! more: those at a floor tell nothing of higher ones.
 //!
 //! Example: 30 hours of 12.3 are a run of 30 h; with `suspect` 24 and `certain` 72 its score is
 //! 0.5 + 0.5 × (30 − 24) ÷ (72 − 24) = 0.5625.
@@ -42,13 +44,13 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     if !runs.iter().any(|run| run.rows >= least) {
         return Vec::new();
     }
-    let times = coarseness(&values, &runs, least, threshold("coarse_share"), threshold("coarse"));
-    let (suspect, certain) = (threshold("suspect") * times, threshold("certain") * times);
+    let (share, coarse) = (threshold("coarse_share"), threshold("coarse"));
+    let times = |run: &ConstantRun| coarseness(&values, &runs, run.value.abs() / 2.0, least, share, coarse);
     let floor = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let at_floor = runs.iter().filter(|run| run.value <= floor && run.rows >= least).count();
+    let at_floor: usize = runs.iter().filter(|run| run.value <= floor).map(|run| run.rows).sum();
     let drift = series.monitor.range_high * threshold("floor");
     let is_floor = |run: &&ConstantRun| {
-        run.value == 0.0 || run.value.abs() <= drift || (run.value <= floor && at_floor > 1)
+        run.value == 0.0 || run.value.abs() <= drift || (run.value <= floor && 2 * at_floor >= 3 * run.rows)
     };
     let hit = |run: &ConstantRun| {
         let span = points.span(&run.points);
@@ -57,31 +59,39 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             factor: series.factor.clone(),
             started: span.start,
             ended: span.end,
-            score: score(hours, suspect, certain),
+            score: score(hours, threshold("suspect") * times(run), threshold("certain") * times(run)),
             rows: run.rows,
             evidence: Evidence::default().number("value", run.value).number("hours", hours),
         }
     };
-    let is_long = |run: &&ConstantRun| run.rows as f64 >= least as f64 * times;
+    let is_long = |run: &&ConstantRun| run.rows >= least && run.rows as f64 >= least as f64 * times(run);
     let is_at_rest = |run: &ConstantRun| {
         let hours = grid.hour(run.points.start)..grid.hour(run.points.end);
         is_at_rest(outlet, series.medium, hours, threshold("running"))
     };
-    let is_odd = |run: &&ConstantRun| !is_floor(run) && !is_at_rest(run);
+    let is_pile = |run: &ConstantRun| {
+        let size = run.value.abs() / 2.0;
+        let shorter = || runs.iter().filter(|other| other.rows < least && other.value.abs() >= size);
+        let all: usize = shorter().map(|other| other.rows).sum();
+        let at: usize = shorter().filter(|other| other.value == run.value).map(|other| other.rows).sum();
+        at >= run.rows && 2 * at > all
+    };
+    let is_odd = |run: &&ConstantRun| !is_floor(run) && !is_pile(run) && !is_at_rest(run);
     runs.iter().filter(is_long).filter(is_odd).map(hit).collect()
 }
 
-/// How many times longer than elsewhere a run must be: 1, unless a share of points equals the one
-/// before though in no long run; then `coarse` times as long, and as the third longest.
-fn coarseness(values: &[f64], runs: &[ConstantRun], least: usize, share: f64, coarse: f64) -> f64 {
-    let present = values.iter().filter(|value| !value.is_nan()).count();
-    let in_long: usize = runs.iter().filter(|run| run.rows >= least).map(|run| run.rows).sum();
-    let repeats: usize = runs.iter().filter(|run| run.rows < least).map(|run| run.rows - 1).sum();
+/// How many times longer than elsewhere a run must be: 1, unless a share of points from a size on equals
+/// the one before though in no long run; then `coarse` times as long, and as the third longest.
+fn coarseness(values: &[f64], runs: &[ConstantRun], size: f64, least: usize, share: f64, coarse: f64) -> f64 {
+    let present = values.iter().filter(|value| value.abs() >= size).count();
+    let runs = || runs.iter().filter(|run| run.value.abs() >= size);
+    let in_long: usize = runs().filter(|run| run.rows >= least).map(|run| run.rows).sum();
+    let repeats: usize = runs().filter(|run| run.rows < least).map(|run| run.rows - 1).sum();
     let others = present.saturating_sub(in_long);
     if (repeats as f64) < share * others as f64 || others < least {
         return 1.0;
     }
-    let mut rows: Vec<usize> = runs.iter().map(|run| run.rows).collect();
+    let mut rows: Vec<usize> = runs().map(|run| run.rows).collect();
     rows.sort_unstable_by(|a, b| b.cmp(a));
     let third = rows.get(2).copied().unwrap_or_default();
     coarse * (third as f64 / least as f64).max(1.0)
@@ -132,17 +142,19 @@ pub struct ConstantRun {
 /// ```
 pub fn constant_value(values: &[f64], least: usize) -> Vec<ConstantRun> {
     let mut runs = Vec::new();
-    let mut run: Option<ConstantRun> = None;
-    for (at, value) in values.iter().copied().enumerate().filter(|(_, value)| !value.is_nan()) {
-        match &mut run {
-            Some(run) if run.value == value => {
-                run.points.end = at + 1;
-                run.rows += 1;
+    let mut run = ConstantRun { points: 0..0, value: f64::NAN, rows: 0 };
+    for (at, value) in values.iter().copied().enumerate() {
+        if value == run.value {
+            run.points.end = at + 1;
+            run.rows += 1;
+        } else if !value.is_nan() {
+            if run.rows > 1 {
+                runs.push(run);
             }
-            _ => runs.extend(run.replace(ConstantRun { points: at..at + 1, value, rows: 1 })),
+            run = ConstantRun { points: at..at + 1, value, rows: 1 };
         }
     }
-    runs.extend(run);
+    runs.push(run);
     runs.retain(|run| run.points.len() >= least && run.rows > 1);
     runs
 }
@@ -182,6 +194,25 @@ mod tests {
         let mut zero = stack(24, 4320);
         zero[1000..2000].fill(2.0);
         assert!(found(NAME, detect, &hourly(zero)).is_empty());
+    }
+
+    #[test]
+    fn what_repeats_at_a_floor_excuses_nothing_above() {
+        // Half of the hours at 2 of a registered range of 125 in runs of 50; 30 hours of 12.3 among the rest.
+        let mut values = stack(26, 2000);
+        (0..20).for_each(|run| values[run * 100..run * 100 + 50].fill(2.0));
+        values[1060..1090].fill(12.3);
+        let found = found(NAME, detect, &hourly(values));
+        assert_eq!((found.len(), found[0].score), (1, 0.5625));
+    }
+
+    #[test]
+    fn the_figure_of_a_clamp_is_none() {
+        // Every peak is 26, for 3 hours in 10 and once for 30 hours: 90 points in runs of 3.
+        let mut values = stack(25, 1000);
+        (0..30).for_each(|peak| values[100 + peak * 10..103 + peak * 10].fill(26.0));
+        values[500..530].fill(26.0);
+        assert!(found(NAME, detect, &hourly(values)).is_empty());
     }
 
     #[test]

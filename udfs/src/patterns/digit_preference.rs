@@ -4,23 +4,26 @@
 //!
 //! Formula: the last decimal that a series uses is its resolution. A multiple of m resolutions (m from
 //! `multiples`) occurs by chance in 1 of m values; where people type, in `within` of them or more. The
-//! stretch of greatest evidence over all m is the pattern's, if it has `least` values. Score:
-//! the logarithm (base 10) of the odds against chance, χ² with one degree of freedom of multiples
-//! against others, `suspect` → 0.5, `certain` → 1.
+//! stretch of greatest evidence over all m is the pattern's, if it has `least` values. Score: the
+//! logarithm (base 10) of the odds against chance, χ² with one degree of freedom of multiples against
+//! others, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: few decimals, where the whole series has that resolution; a series whose rest prefers the
-//! same multiples, as converted units do.
+//! same multiples; converted units, of whose figures few occur (`figures` of those that could); and a
+//! round figure that was held (an effluent that pauses at pH 7): a multiple that repeats the value before
+//! says nothing.
 //!
 //! Example: of 200 values 100 are whole tenths where chance gives 20: χ² = 80² ÷ 20 + 80² ÷ 180 = 355.6,
 //! far above `certain` 60: score 1.
 
 use std::ops::Range;
 
+use super::departure::sample;
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::score::score;
-use super::segments::segments;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// Multiples of the resolution that people round to.
@@ -40,6 +43,8 @@ pub struct DigitRule {
     pub needs: f64,
     /// How many times chance the rest of the series may have of them.
     pub rest: f64,
+    /// Share of the figures that the rest could show which it shows, at least.
+    pub figures: f64,
 }
 
 /// A stretch of rounded figures.
@@ -65,10 +70,15 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let points = &series.fine;
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let rule = DigitRule { least: of("least"), within: of("within"), needs: of("needs"), rest: of("rest") };
+    let rule = DigitRule {
+        least: of("least"),
+        within: of("within"),
+        needs: of("needs"),
+        rest: of("rest"),
+        figures: of("figures"),
+    };
     let drift = series.monitor.range_high * of("floor");
-    let judged = |value: f64| if value <= drift { f64::NAN } else { value };
-    let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
+    let values = points.usable_above(drift);
     let found = digit_preference(&values, &rule)?;
     let span = points.span(&found.points);
     Some(Hit {
@@ -86,8 +96,15 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
 
 /// The clearest stretch of values that are multiples of more than their resolution; NaN says nothing.
 pub fn digit_preference(values: &[f64], rule: &DigitRule) -> Option<Preference> {
-    let scale = DECIMALS.into_iter().find(|scale| needs_no_more(values, *scale, rule.needs))?;
-    let units: Vec<Option<i64>> = values.iter().map(|value| in_units(*value, scale)).collect();
+    let some = sample(values);
+    let scale = DECIMALS.into_iter().find(|scale| needs_no_more(&some, *scale, rule.needs))?;
+    let mut before = None;
+    let unit = |value: &f64| {
+        let unit = in_units(*value, scale)?;
+        let is_held = before.replace(unit) == Some(unit) && unit % 5 == 0;
+        (!is_held).then_some(unit)
+    };
+    let units: Vec<Option<i64>> = values.iter().map(unit).collect();
     // Every multiple is one of 5, too: without more of those than chance gives there is nothing to find.
     let fives = units.iter().flatten().filter(|unit| **unit % 5 == 0).count() as f64;
     let all = units.iter().flatten().count() as f64;
@@ -98,6 +115,10 @@ pub fn digit_preference(values: &[f64], rule: &DigitRule) -> Option<Preference> 
     let clearest = MULTIPLES.into_iter().filter_map(of_multiple);
     let (multiple, found) = clearest.max_by(|a, b| a.1.1.total_cmp(&b.1.1))?;
     let Range { start, end } = found.0;
+    let rest = units.get(..start).into_iter().chain(units.get(end..)).flatten().flatten().copied().collect();
+    if is_converted(rest, rule.figures) {
+        return None;
+    }
     let inside = units.get(start..end).unwrap_or_default();
     let (multiples, rows) = count(inside, multiple);
     let chance = rows as f64 / multiple as f64;
@@ -117,12 +138,23 @@ fn preference(units: &[Option<i64>], multiple: i64, rule: &DigitRule) -> Option<
     let (speaks, against) = evidence(rule.within, 1.0 / multiple as f64);
     let says =
         |unit: &Option<i64>| unit.map_or(0.0, |unit| if unit % multiple == 0 { speaks } else { against });
-    let says: Vec<f64> = units.iter().map(says).collect();
-    let greatest = segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let greatest = greatest(units.iter().map(says))?;
     let (multiples, rows) = count(units.get(greatest.points.clone()).unwrap_or_default(), multiple);
     let rest = (all_multiples - multiples) as f64 * multiple as f64;
     let is_clear = rows as f64 >= rule.least && rest <= rule.rest * (all - rows) as f64;
     (is_clear && (all - rows) as f64 >= rule.least).then_some((greatest.points, greatest.evidence))
+}
+
+/// Whether figures are so few that their last digit is no resolution: a coarse signal was converted to
+/// another unit. As many could be there as there are values, or units in the range of nine in ten of them.
+fn is_converted(mut units: Vec<i64>, least: f64) -> bool {
+    units.sort_unstable();
+    let last = units.len().saturating_sub(1);
+    let at = |part: usize| units.get(last * part / 20).copied().unwrap_or_default();
+    let range = at(19).saturating_sub(at(1)).saturating_add(1);
+    let could = (units.len() as f64).min(range as f64);
+    units.dedup();
+    (units.len() as f64) < least * could
 }
 
 /// Multiples among values, and values.
@@ -135,7 +167,8 @@ fn count(units: &[Option<i64>], multiple: i64) -> (usize, usize) {
 fn in_units(value: f64, scale: f64) -> Option<i64> {
     const EXACT: f64 = (1_i64 << 53) as f64;
     let scaled = value * scale;
-    (scaled.abs() < EXACT).then_some(scaled.round() as i64)
+    // Faster than rounding; what lies halfway doesn't matter.
+    (scaled.abs() < EXACT).then_some((scaled + 0.5_f64.copysign(scaled)) as i64)
 }
 
 /// Whether all but a share of values have no more decimals than a scale shows.
@@ -187,8 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn a_round_figure_that_was_held_is_excused() {
+        // Ten hours of 25 after ten others, for two months: 9 of 10 repeat the one before.
+        let mut values = stack(94, 4320);
+        (1440..2880).filter(|at| at / 10 % 2 == 0).for_each(|at| values[at] = 25.0);
+        assert!(found(NAME, detect, &hourly(values)).is_empty());
+    }
+
+    #[test]
     fn the_worked_example() {
-        let rule = DigitRule { least: 200.0, within: 0.4, needs: 0.02, rest: 2.0 };
+        let rule = DigitRule { least: 200.0, within: 0.4, needs: 0.02, rest: 2.0, figures: 0.0 };
         // Within, whole tenths and odd hundredths in turn, both ends tenths; without, a tenth in ten.
         let mut values = vec![1.03; 401];
         values.iter_mut().skip(5).step_by(10).for_each(|value| *value = 1.1);

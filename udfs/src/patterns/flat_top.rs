@@ -1,15 +1,18 @@
 //! Values that pile up at one figure which none exceeds: the mark of a clamp.
 //!
-//! The figure is one that follows itself often. A point at it speaks for a clamp, one below
+//! The figure is one that follows itself often, or often between lower ones (in coarse values a floor
+//! does so more often). A point at it speaks for a clamp, one below
 //! hardly against, one above strongly against; the stretch of greatest evidence is the clamp's. It
 //! counts where the figure is far more frequent than any other there, is neither the only one (a
-//! frozen value) nor the least (a floor), and is exceeded in the rest of the series.
+//! frozen value) nor the least (a floor), stands well above the others' median (else all of them are
+//! calm), and is exceeded in the rest of the series.
 
 use std::ops::Range;
 
 use super::evidence::evidence;
 use super::outlet::FactorSeries;
-use super::segments::segments;
+use super::robust::median;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// What makes a flat top.
@@ -33,6 +36,8 @@ pub struct FlatTopRule {
     pub frozen: f64,
     /// Different values below it, at least: with few decimals there are fewer.
     pub distinct: f64,
+    /// How far the median of the others lies below it, as a share of it.
+    pub depth: f64,
 }
 
 impl FlatTopRule {
@@ -50,6 +55,7 @@ impl FlatTopRule {
             pile: of("pile"),
             frozen: of("frozen"),
             distinct: of("distinct"),
+            depth: of("depth"),
         }
     }
 }
@@ -73,7 +79,7 @@ pub struct FlatTop {
 /// use plume_udfs::patterns::flat_top::{FlatTopRule, flat_top};
 /// let rule = FlatTopRule {
 ///     tolerance: 0.001, least: 4.0, share: 0.1, elsewhere: 0.01, above: 0.01, above_elsewhere: 0.1,
-///     pile: 2.0, frozen: 0.95, distinct: 2.0,
+///     pile: 2.0, frozen: 0.95, distinct: 2.0, depth: 0.03,
 /// };
 /// // 7 is exceeded before and after, never between.
 /// let values = [8.0, 9.0, 8.5, 7.0, 7.0, 6.0, 7.0, 7.0, 5.0, 7.0, 9.5, 8.0];
@@ -81,7 +87,13 @@ pub struct FlatTop {
 /// assert_eq!((top.points, top.value, top.at, top.rows), (3..10, 7.0, 5, 7));
 /// ```
 pub fn flat_top(values: &[f64], rule: &FlatTopRule) -> Option<FlatTop> {
-    let value = most_repeated(values, rule.least / 2.0)?;
+    let (repeated, peak) = most_repeated(values, rule.least / 2.0);
+    let peak = peak.filter(|peak| Some(*peak) != repeated);
+    [repeated, peak].into_iter().flatten().find_map(|value| at_figure(values, value, rule))
+}
+
+/// The clearest stretch of values that pile up at a figure.
+fn at_figure(values: &[f64], value: f64, rule: &FlatTopRule) -> Option<FlatTop> {
     let reach = value.abs() * rule.tolerance;
     let (at, below) = evidence(rule.share, rule.elsewhere);
     let (above, _) = evidence(rule.above, rule.above_elsewhere);
@@ -91,8 +103,7 @@ pub fn flat_top(values: &[f64], rule: &FlatTopRule) -> Option<FlatTop> {
         off if off < 0.0 => below,
         _ => 0.0,
     };
-    let says: Vec<f64> = values.iter().map(|of| says(*of)).collect();
-    let greatest = segments(&says, at).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let greatest = greatest(values.iter().map(|of| says(*of)))?;
     let inside = values.get(greatest.points.clone()).unwrap_or_default();
     let count = |values: &[f64], is: &dyn Fn(f64) -> bool| values.iter().filter(|of| is(**of)).count();
     let is_at = |of: f64| (of - value).abs() <= reach;
@@ -111,19 +122,40 @@ pub fn flat_top(values: &[f64], rule: &FlatTopRule) -> Option<FlatTop> {
     if (exceeding as f64) < rule.above_elsewhere * rest as f64 {
         return None;
     }
-    let others = inside.iter().copied().filter(|of| !of.is_nan() && !is_at(*of)).collect();
+    let mut others: Vec<f64> = inside.iter().copied().filter(|of| !of.is_nan() && !is_at(*of)).collect();
+    if median(&mut others) > value - rule.depth * value.abs() {
+        return None;
+    }
     let (distinct, greatest) = distinct_and_greatest_count(others);
     let is_pile = top.at as f64 >= rule.pile * greatest as f64 && distinct as f64 >= rule.distinct;
     is_pile.then_some(top)
 }
 
-/// The value that most often follows itself, the greatest of equals, if it does so often enough.
-fn most_repeated(values: &[f64], least: f64) -> Option<f64> {
-    let present = || values.iter().copied().filter(|value| value.is_finite());
-    let pairs = present().zip(present().skip(1));
-    let mut repeated: Vec<f64> = pairs.filter(|(a, b)| a == b).map(|(a, _)| a).collect();
-    repeated.sort_unstable_by(f64::total_cmp);
-    let longest = repeated.chunk_by(|a, b| a == b).max_by_key(|chunk| chunk.len())?;
+/// The value that most often follows itself, and the one that does so between lower ones, each the
+/// greatest of equals, if it does so often enough.
+fn most_repeated(values: &[f64], least: f64) -> (Option<f64>, Option<f64>) {
+    let (mut repeated, mut peaks) = (Vec::new(), Vec::new());
+    let mut rows = 0_usize;
+    let (mut last, mut before) = (f64::NAN, f64::NAN);
+    for value in values.iter().copied().filter(|value| value.is_finite()) {
+        if value == last {
+            rows += 1;
+            repeated.push(value);
+            continue;
+        }
+        // A run at the very beginning, with nothing before it, may be a peak, too.
+        if rows > 0 && value < last && (before < last || before.is_nan()) {
+            peaks.extend(std::iter::repeat_n(last, rows));
+        }
+        (before, last, rows) = (last, value, 0);
+    }
+    (most_frequent(repeated, least), most_frequent(peaks, least))
+}
+
+/// The most frequent of values, the greatest of equals, if it is often enough.
+fn most_frequent(mut values: Vec<f64>, least: f64) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let longest = values.chunk_by(|a, b| a == b).max_by_key(|chunk| chunk.len())?;
     if (longest.len() as f64) < least { None } else { longest.first().copied() }
 }
 

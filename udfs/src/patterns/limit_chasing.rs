@@ -3,20 +3,26 @@
 //! Mechanism: in the afternoon one sees what the mean of the day would be and makes the late hours
 //! so that it passes.
 //!
-//! Formula: days whose mean lies within `band` below the limit speak for the pattern. In a stretch
-//! of them the mean of a day's hours up to `noon`, and that of its later ones, are correlated. A
-//! process left alone goes on as it was (above 0); one that is steered makes up for the morning
-//! (towards −1). Statistic: that correlation.
+//! Formula: days whose mean lies within `band` below the limit speak for the pattern, others against, as
+//! the shares `within` and `elsewhere` of them do. Gas that is sent converted is compared so. In the
+//! stretch of greatest evidence the mean of a day's hours up to `noon`, and that of its later ones, are
+//! correlated, of days within twice `band` of the limit. A process left alone goes on as it was (above
+//! 0); one that is steered makes up for the morning (towards −1). Statistic: that correlation.
 //!
-//! Excused: a set-point just below the limit: its mornings and evenings don't answer each other; and fewer than `days` days.
+//! Excused: a set-point just below the limit: its mornings and evenings don't answer each other; a
+//! process that only passes by: as many days lie beside the band as in it (fewer than `pile` times), and
+//! choosing days by their mean makes their halves answer each other; and fewer than `days` days.
 //!
 //! Example: a correlation of −0.6; with `suspect` −0.45 and `certain` −0.9 its score is
 //! 0.5 + 0.5 × 0.15 ÷ 0.45 = 0.667.
 
+use std::ops::Range;
+
+use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet, Points};
 use super::score::score;
-use super::segments::{Segment, segments};
+use super::segments::greatest;
 use super::thresholds::Thresholds;
 use crate::correlation::corr_spearman::corr_spearman;
 use crate::time::DAY_HOURS;
@@ -26,46 +32,77 @@ const VALID: usize = 18;
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    outlet.pollutants().flat_map(|series| of_series(series, thresholds)).collect()
+    outlet.pollutants().filter_map(|series| of_series(series, thresholds)).collect()
 }
 
-/// What is compared with limits at a point, where it may be judged.
-fn judged(series: &FactorSeries, hours: &Points, point: usize) -> f64 {
-    let own = hours.usable_value(point);
-    if !series.monitor.limit_on_converted || own.is_nan() {
-        return own;
+/// What is compared with limits at a point, where it may be judged: the value converted to the
+/// reference oxygen where one was sent.
+fn judged(hours: &Points, point: usize) -> f64 {
+    let converted = hours.converted.get(point).copied().filter(|value| value.is_finite());
+    match hours.usable.get(point) {
+        Some(true) => converted.unwrap_or_else(|| hours.usable_value(point)),
+        _ => f64::NAN,
     }
-    hours.converted.get(point).copied().unwrap_or(f64::NAN)
 }
 
-fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let figures = series.monitor;
     let limit = if figures.limit_day.is_finite() { figures.limit_day } else { figures.limit_hour };
     if !limit.is_finite() || limit <= 0.0 {
-        return Vec::new();
+        return None;
     }
     let hours = series.hours();
     let threshold = |key| thresholds.of(&series.factor, hours.grid.grain(), key);
     let first = (-hours.grid.hour_of_day(0)).rem_euclid(DAY_HOURS) as usize;
-    let values: Vec<f64> = (first..hours.len()).map(|point| judged(series, hours, point) / limit).collect();
+    let values: Vec<f64> = (first..hours.len()).map(|point| judged(hours, point) / limit).collect();
     let days = halves(&values, threshold("noon"));
     let at = |day: usize| hours.grid.ts(first + day * DAY_HOURS as usize);
-    let hit = |segment: Segment| {
-        let within = days.get(segment.points.clone()).unwrap_or_default();
-        let (early, late): (Vec<f64>, Vec<f64>) = within.iter().map(|day| (day.early, day.late)).unzip();
-        let correlation = corr_spearman(&early, &late)?;
-        Some(Hit {
-            factor: series.factor.clone(),
-            started: at(segment.points.start),
-            ended: at(segment.points.end),
-            score: score(correlation, threshold("suspect"), threshold("certain")),
-            rows: within.iter().filter(|day| day.mean.is_finite()).count() * DAY_HOURS as usize,
-            evidence: Evidence::default()
-                .number("correlation", correlation)
-                .number("days", within.len() as f64),
-        })
+    let rule = ChasingRule {
+        band: threshold("band"),
+        least: threshold("days"),
+        within: threshold("within"),
+        elsewhere: threshold("elsewhere"),
+        pile: threshold("pile"),
     };
-    limit_chasing(&days, threshold("band"), threshold("days")).into_iter().filter_map(hit).collect()
+    let found = limit_chasing(&days, &rule)?;
+    Some(Hit {
+        factor: series.factor.clone(),
+        started: at(found.days.start),
+        ended: at(found.days.end),
+        score: score(found.correlation, threshold("suspect"), threshold("certain")),
+        rows: found.rows * DAY_HOURS as usize,
+        evidence: Evidence::default()
+            .number("correlation", found.correlation)
+            .number("days", found.in_band as f64),
+    })
+}
+
+/// What makes a limit chased.
+#[derive(Debug, Clone, Copy)]
+pub struct ChasingRule {
+    /// Width of the band below the limit.
+    pub band: f64,
+    /// Days in the band, at least.
+    pub least: f64,
+    /// Share of days in the band within the pattern.
+    pub within: f64,
+    /// Share of days in the band elsewhere.
+    pub elsewhere: f64,
+    /// How many times as many days in the band as in one beside it.
+    pub pile: f64,
+}
+
+/// A stretch of days that chase a limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chase {
+    /// Its days.
+    pub days: Range<usize>,
+    /// Days in the band.
+    pub in_band: usize,
+    /// Days with a mean.
+    pub rows: usize,
+    /// Correlation of mornings and evenings.
+    pub correlation: f64,
 }
 
 /// Means of a day over the limit; NaN where it has too few hours.
@@ -94,20 +131,39 @@ fn halves(values: &[f64], noon: f64) -> Vec<DayHalves> {
     values.chunks(DAY_HOURS as usize).map(of_day).collect()
 }
 
-/// The stretches of days whose means lie within `band` below the limit, of evidence of at least
-/// `least` days.
+/// The clearest stretch of days whose means pile up just below the limit, with the correlation of their
+/// halves.
 ///
 /// ```
-/// use plume_udfs::patterns::limit_chasing::{DayHalves, limit_chasing};
-/// let day = |mean| DayHalves { mean, early: mean, late: mean };
-/// let days = [vec![day(0.8); 5], vec![day(0.98); 12], vec![day(0.7); 5]].concat();
-/// assert_eq!(limit_chasing(&days, 0.03, 8.0)[0].points, 5..17);
+/// use plume_udfs::patterns::limit_chasing::{ChasingRule, DayHalves, limit_chasing};
+/// let rule = ChasingRule { band: 0.03, least: 8.0, within: 0.3, elsewhere: 0.03, pile: 3.0 };
+/// let day = |early: f64, late: f64| DayHalves { mean: (early + late) / 2.0, early, late };
+/// // What a morning has too much, the evening has less.
+/// let chased: Vec<DayHalves> = (0..12).map(|at| 0.01 * f64::from(at)).map(|by| day(0.98 + by, 0.98 - by)).collect();
+/// let days = [vec![day(0.8, 0.8); 5], chased, vec![day(0.7, 0.7); 5]].concat();
+/// let found = limit_chasing(&days, &rule).unwrap();
+/// assert_eq!((found.days, found.in_band), (5..17, 12));
+/// assert!((found.correlation + 1.0).abs() < 1e-9);
 /// ```
-pub fn limit_chasing(days: &[DayHalves], band: f64, least: f64) -> Vec<Segment> {
-    let speaks = |day: &DayHalves| match day.mean {
-        mean if mean.is_nan() => 0.0,
-        mean if mean <= 1.0 && mean >= 1.0 - band => 1.0,
-        _ => -1.0,
-    };
-    segments(&days.iter().map(speaks).collect::<Vec<f64>>(), least)
+pub fn limit_chasing(days: &[DayHalves], rule: &ChasingRule) -> Option<Chase> {
+    let (speaks, against) = evidence(rule.within, rule.elsewhere);
+    // In bands below the limit: 0 in the one that touches it, −1 in the one above.
+    let band_of = |day: &DayHalves| ((1.0 - day.mean) / rule.band).floor();
+    let says = days.iter().map(|day| match band_of(day) {
+        band if band.is_nan() => 0.0,
+        0.0 => speaks,
+        _ => against,
+    });
+    let stretch = greatest(says)?.points;
+    let within = days.get(stretch.clone())?;
+    let count = |band: f64| within.iter().filter(|day| band_of(day) == band).count();
+    let (in_band, beside) = (count(0.0), count(-1.0).max(count(1.0)));
+    if (in_band as f64) < rule.least || (in_band as f64) < rule.pile * beside as f64 {
+        return None;
+    }
+    let near = within.iter().filter(|day| (-2.0..=1.0).contains(&band_of(day)));
+    let (early, late): (Vec<f64>, Vec<f64>) = near.map(|day| (day.early, day.late)).unzip();
+    let correlation = corr_spearman(&early, &late)?;
+    let rows = within.iter().filter(|day| day.mean.is_finite()).count();
+    Some(Chase { days: stretch, in_band, rows, correlation })
 }

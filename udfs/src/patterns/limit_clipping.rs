@@ -6,7 +6,9 @@
 //! and as far above, c = (L, L × (1 + band/2)]. A smooth density goes on above L about as it falls
 //! below: a × min(1, a/b) values are expected there. Ratio = expected ÷ max(c, 1), in the stretch of
 //! greatest evidence. Score: the ratio, `suspect` → 0.5, `certain` → 1.
-//! Limits on converted values are held against those, too.
+//! What is sent converted to the reference oxygen is held against the limit, too, whatever the registry
+//! says of its basis: the software cuts off whichever of the two is compared with it. pH is left out:
+//! a share of a logarithm means nothing.
 //!
 //! Excused: a process regulated to a set-point, which lies as far above its median as below (a median
 //! less than `skew` times as far from the 5 % quantile as from the 95 % quantile) and fades out before
@@ -18,13 +20,15 @@
 
 use std::ops::Range;
 
+use plume_datasets::factors::PH;
+
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::rest::is_at_rest;
 use super::robust::quantile;
 use super::score::score;
-use super::segments::segments;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// What makes a cliff.
@@ -65,7 +69,8 @@ pub struct Clipping {
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    outlet.factors.iter().filter_map(|series| of_series(outlet, series, thresholds)).collect()
+    let has_share = |series: &&FactorSeries| series.factor != PH;
+    outlet.pollutants().filter(has_share).filter_map(|series| of_series(outlet, series, thresholds)).collect()
 }
 
 fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
@@ -82,15 +87,10 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         skew: of("skew"),
         edge: of("edge"),
     };
-    let converted = || -> Vec<f64> {
-        let usable = points.converted.iter().zip(&points.usable);
-        usable.map(|(value, usable)| if *usable { *value } else { f64::NAN }).collect()
-    };
-    let measured = limit_clipping(&points.usable_values(), limit, &rule);
-    let of_converted = series.monitor.limit_on_converted.then(converted);
-    let of_converted = of_converted.and_then(|values| limit_clipping(&values, limit, &rule));
-    let clearest =
-        [measured, of_converted].into_iter().flatten().max_by(|a, b| a.ratio.total_cmp(&b.ratio))?;
+    let usable = points.converted.iter().zip(&points.usable);
+    let converted: Vec<f64> = usable.map(|(value, usable)| if *usable { *value } else { f64::NAN }).collect();
+    let found = [points.usable_values(), converted].map(|values| limit_clipping(&values, limit, &rule));
+    let clearest = found.into_iter().flatten().max_by(|a, b| a.ratio.total_cmp(&b.ratio))?;
     if is_at_rest(outlet, series.medium, clearest.points.clone(), of("running")) {
         return None;
     }
@@ -125,8 +125,7 @@ pub fn limit_clipping(values: &[f64], limit: f64, rule: &ClippingRule) -> Option
         value if value < floor => below,
         _ => 0.0,
     };
-    let says: Vec<f64> = values.iter().map(|value| says(*value)).collect();
-    let greatest = segments(&says, within).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let greatest = greatest(values.iter().map(|value| says(*value)))?;
     let inside = values.get(greatest.points.clone()).unwrap_or_default();
     let upper = count(inside, &is_upper);
     let lower = count(inside, &|value| value >= floor && value < middle);

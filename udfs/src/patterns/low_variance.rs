@@ -24,8 +24,11 @@ use super::outlet::{FactorSeries, Outlet};
 use super::rest::is_at_rest;
 use super::robust::{median_and_mad, quantile};
 use super::score::score;
-use super::segments::segments;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
+
+/// Points from which on a part of the steps tells what is usual.
+const MANY: usize = 2000;
 
 /// What makes a series calm.
 #[derive(Debug, Clone, Copy)]
@@ -99,9 +102,15 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
 /// The clearest calm stretch of values, NaN where there is none, with a rest of the series at least
 /// as long to compare it with.
 pub fn low_variance(values: &[f64], rule: &CalmRule) -> Option<Calm> {
-    let steps: Vec<f64> = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
-    let mut known: Vec<f64> = steps.iter().copied().filter(|step| step.is_finite()).collect();
-    if known.len() < rule.least {
+    let step = |pair: &[f64]| match pair {
+        [a, b] => (b - a).abs(),
+        _ => f64::NAN,
+    };
+    // A part of many steps tells what is usual; 5 shares no factor with a day, so that all hours are seen.
+    let every = if values.len() > MANY { 5 } else { 1 };
+    let mut known: Vec<f64> =
+        values.windows(2).step_by(every).map(step).filter(|step| step.is_finite()).collect();
+    if known.len() * every < rule.least {
         return None;
     }
     let small = quantile(&mut known, 0.75) * rule.step;
@@ -111,17 +120,16 @@ pub fn low_variance(values: &[f64], rule: &CalmRule) -> Option<Calm> {
         return None;
     }
     let (calm, lively) = evidence(rule.small_within, rule.small_elsewhere);
-    let says = |step: &f64| {
+    let says = |step: f64| {
         if step.is_nan() {
             0.0
-        } else if *step <= small {
+        } else if step <= small {
             calm
         } else {
             lively
         }
     };
-    let says: Vec<f64> = steps.iter().map(says).collect();
-    let greatest = segments(&says, calm).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let greatest = greatest(values.windows(2).map(|pair| says(step(pair))))?;
     let span = greatest.points.start..greatest.points.end + 1;
     if span.len() < rule.least {
         return None;
@@ -145,12 +153,23 @@ fn median_and_cv(values: &mut [f64]) -> (f64, f64) {
     (median, 1.4826 * mad / median.abs())
 }
 
-/// Whether most of a calm stretch stands at the least value of the series, and some of the rest, too.
+/// Whether most of a calm stretch stands at one figure that a part of the rest stands at, too, and below
+/// which hardly anything lies.
 fn is_floor(values: &[f64], calm: &Calm) -> bool {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let at = |part: &[f64]| part.iter().filter(|value| **value == least).count();
-    let inside = at(values.get(calm.points.clone()).unwrap_or_default());
-    inside * 2 > calm.rows && at(values) > inside
+    /// Share of the rest that stands at a floor, and that may lie below it.
+    const PART: f64 = 0.05;
+    let rest = || {
+        let before = values.get(..calm.points.start).unwrap_or_default();
+        before.iter().chain(values.get(calm.points.end..).unwrap_or_default())
+    };
+    let inside = values.get(calm.points.clone()).unwrap_or_default();
+    let at = inside.iter().filter(|value| **value == calm.median).count();
+    let known = rest().filter(|value| value.is_finite()).count() as f64;
+    let rest_at = rest().filter(|value| **value == calm.median).count() as f64;
+    let below = rest().filter(|value| **value < calm.median).count() as f64;
+    at * 2 > calm.rows
+        && below <= PART * known
+        && (rest_at >= PART * known || (below == 0.0 && rest_at > 0.0))
 }
 
 /// Whether a load is known and doesn't move.

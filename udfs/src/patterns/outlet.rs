@@ -101,7 +101,16 @@ impl Points {
 
     /// The values that may be judged, NaN elsewhere.
     pub fn usable_values(&self) -> Vec<f64> {
-        (0..self.len()).map(|point| self.usable_value(point)).collect()
+        self.usable_above(f64::NAN)
+    }
+
+    /// The values that may be judged and lie above a floor, NaN elsewhere; all where the floor is none.
+    pub fn usable_above(&self, floor: f64) -> Vec<f64> {
+        let judged = |(value, usable): (&f64, &bool)| {
+            let is_judged = *usable && (floor.is_nan() || *value > floor);
+            if is_judged { *value } else { f64::NAN }
+        };
+        self.value.iter().zip(&self.usable).map(judged).collect()
     }
 
     /// When points begin and end, µs.

@@ -3,12 +3,15 @@
 //! Mechanism: a simulator draws figures between two bounds; an hour knows nothing of the one before,
 //! as it does in a stack.
 //!
-//! Formula: lag-1 autocorrelation ρ of a window around each hour; below `broken` it speaks for the pattern.
-//! Around the stretch of greatest evidence, hours within its bounds (quantiles `bound` and 1 − `bound`)
-//! whose neighbours are, too, are the pattern's. Score: ρ over those, `suspect` → 0.5, `certain` → 1.
+//! Formula: lag-1 autocorrelation ρ of a window around each quarter of it; below `broken` it speaks for
+//! the pattern. Around the stretch of greatest evidence, hours within its bounds (quantiles `bound` and 1
+//! − `bound`) whose neighbours are, too, are the pattern's, unless the plant's own values lie within them
+//! (then the windows alone are, twice as long). Score: ρ over those, `suspect` → 0.5, `certain` → 1.
 //!
-//! Excused: a series that has ρ below `own` in its rest, too, as a batch plant or a steady one;
-//! noise of an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`).
+//! Excused: a series that has ρ below `own` in its rest, too, as a batch plant or a steady one; noise of
+//! an empty duct, within the analyser's zero drift, or while load or flow is at rest (`running`); and a
+//! stretch of which less than `known` can be judged, since what is left out (an over-range, flag `T`)
+//! cuts what is left to noise.
 //!
 //! Example: −1, 1, 1, −1, −1, 1, 1, −1 have mean 0 and Σ d² = 8; neighbours multiply to −1, 1, −1, 1, −1, 1, −1:
 //! their mean is −1 ÷ 7, that of the squares 1: ρ = −0.143, below `certain` 0: score 1.
@@ -21,8 +24,11 @@ use super::outlet::{FactorSeries, Outlet};
 use super::rest::is_at_rest;
 use super::robust::quantile;
 use super::score::score;
-use super::segments::segments;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
+
+/// How much higher the autocorrelation within the bounds may be than that of the broken windows alone.
+const UNBOUNDED: f64 = 0.1;
 
 /// What makes random numbers.
 #[derive(Debug, Clone, Copy)]
@@ -76,10 +82,10 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         bound: of("bound"),
     };
     let drift = series.monitor.range_high * of("floor");
-    let judged = |value: f64| if value <= drift { f64::NAN } else { value };
-    let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
+    let values = points.usable_above(drift);
     let noise = random_noise(&values, &rule)?;
-    if is_at_rest(outlet, series.medium, noise.points.clone(), of("running")) {
+    let is_known = noise.rows as f64 >= of("known") * noise.points.len() as f64;
+    if !is_known || is_at_rest(outlet, series.medium, noise.points.clone(), of("running")) {
         return None;
     }
     let span = points.span(&noise.points);
@@ -99,16 +105,12 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
 
 /// The clearest stretch of random numbers in values that are autocorrelated elsewhere; NaN says nothing.
 pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
-    let broken = broken(values, rule);
-    let (speaks, against) = evidence(rule.within, rule.elsewhere);
-    let clearest = |traits: &[Option<bool>]| {
-        let says = |of: &Option<bool>| of.map_or(0.0, |of| if of { speaks } else { against });
-        let says: Vec<f64> = traits.iter().map(says).collect();
-        let greatest =
-            segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
-        (greatest.points.len() >= rule.least).then_some(greatest.points)
-    };
-    let core = clearest(&broken)?;
+    let quarter = (rule.window / 4).max(1);
+    let core = clearest(broken(values, quarter, rule).into_iter(), rule)?;
+    let core = core.start * quarter..(core.end * quarter).min(values.len());
+    if core.len() < rule.least {
+        return None;
+    }
     let mut known: Vec<f64> =
         values.get(core.clone())?.iter().copied().filter(|value| value.is_finite()).collect();
     let bounds = (quantile(&mut known, rule.bound), quantile(&mut known, 1.0 - rule.bound));
@@ -118,14 +120,28 @@ pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
         let known = reach.contains(&at) && !value.is_nan();
         known.then_some(*value >= bounds.0 && *value <= bounds.1)
     };
-    let bounded: Vec<Option<bool>> = values.iter().enumerate().map(is_within).collect();
-    let points = clearest(&bounded)?;
+    let bounded = clearest(values.iter().enumerate().map(is_within), rule)?;
+    let of = |points: &Range<usize>| autocorrelation(&[values.get(points.clone()).unwrap_or_default()]);
+    // Where the plant's own values lie within the bounds, too, these tell nothing; noise within them must
+    // last twice as long.
+    let is_own = of(&bounded) > of(&core) + UNBOUNDED;
+    let (points, least) = if is_own { (core, 2 * rule.least) } else { (bounded, rule.least) };
+    if points.len() < least {
+        return None;
+    }
     let inside = values.get(points.clone())?;
     let rest = [values.get(..points.start)?, values.get(points.end..)?];
     let elsewhere = autocorrelation(&rest);
     let rows = inside.iter().filter(|value| !value.is_nan()).count();
     let autocorrelation = autocorrelation(&[inside]);
     (elsewhere >= rule.own).then_some(Noise { points, autocorrelation, elsewhere, bounds, rows })
+}
+
+/// The stretch of greatest evidence of a trait that points have, have not, or say nothing of.
+fn clearest(traits: impl Iterator<Item = Option<bool>>, rule: &NoiseRule) -> Option<Range<usize>> {
+    let (speaks, against) = evidence(rule.within, rule.elsewhere);
+    let says = traits.map(|has| has.map_or(0.0, |has| if has { speaks } else { against }));
+    greatest(says).map(|greatest| greatest.points)
 }
 
 /// Lag-1 autocorrelation of parts of a series, each neighbour pair within one part.
@@ -160,58 +176,62 @@ impl Mean {
     }
 }
 
-/// Whether the window around each point has an autocorrelation below `broken`, by the ratio of
+/// Whether the window around each quarter of it has an autocorrelation below `broken`, by the ratio of
 /// squared steps to squared deviations (J. von Neumann 1941: 2 × (1 − ρ)); none where too little is known.
-fn broken(values: &[f64], rule: &NoiseRule) -> Vec<Option<bool>> {
-    let half = rule.window / 2;
-    let mut sums = Window::default();
-    let broken = |at: usize| {
-        if at.is_multiple_of(rule.window.max(1)) {
-            // Built anew once a window, so that what was great and is gone leaves no rounding behind.
-            sums = Window::default();
-            (at.saturating_sub(half)..at + half + 1).for_each(|of| sums.add(values, of, 1.0));
-        } else {
-            sums.add(values, at + half, 1.0);
-            at.checked_sub(half + 1).into_iter().for_each(|gone| sums.add(values, gone, -1.0));
-        }
-        sums.is_below(rule.broken, half as f64)
+fn broken(values: &[f64], quarter: usize, rule: &NoiseRule) -> Vec<Option<bool>> {
+    let parts = values.len().div_ceil(quarter);
+    let sums: Vec<Sums> = (0..parts).map(|part| Sums::of(values, part * quarter, quarter)).collect();
+    let of_window = |at: usize| {
+        let around = sums.get(at.saturating_sub(2)..(at + 3).min(parts)).unwrap_or_default();
+        Sums::is_below(around, rule.broken, 2.0 * quarter as f64)
     };
-    (0..values.len()).map(broken).collect()
+    (0..parts).map(of_window).collect()
 }
 
-/// Running sums of a window, of values from the one at its latest rebuilding.
+/// What a part of a window adds to its autocorrelation.
 #[derive(Debug, Default)]
-struct Window {
-    origin: Option<f64>,
-    values: f64,
-    sum: f64,
+struct Sums {
+    count: f64,
+    mean: f64,
+    /// Squared deviations from that mean.
     squares: f64,
     steps: f64,
     step_squares: f64,
 }
 
-impl Window {
-    /// Adds a point with the step to it, or takes it away with sign −1.
-    fn add(&mut self, values: &[f64], at: usize, sign: f64) {
-        let Some(value) = values.get(at).copied().filter(|value| value.is_finite()) else { return };
-        let origin = *self.origin.get_or_insert(value);
-        self.values += sign;
-        self.sum += sign * (value - origin);
-        self.squares += sign * (value - origin) * (value - origin);
-        let before = at.checked_sub(1).and_then(|before| values.get(before)).copied();
-        if let Some(before) = before.filter(|before| before.is_finite()) {
-            self.steps += sign;
-            self.step_squares += sign * (value - before) * (value - before);
+impl Sums {
+    /// Of `count` points from a point on, with the steps to them.
+    fn of(values: &[f64], from: usize, count: usize) -> Self {
+        let mut sums = Self::default();
+        let mut before = from.checked_sub(1).and_then(|at| values.get(at)).copied().unwrap_or(f64::NAN);
+        for value in values.iter().skip(from).take(count).copied() {
+            let step = value - before;
+            if step.is_finite() {
+                sums.steps += 1.0;
+                sums.step_squares += step * step;
+            }
+            if value.is_finite() {
+                sums.count += 1.0;
+                let off = value - sums.mean;
+                sums.mean += off / sums.count;
+                sums.squares += off * (value - sums.mean);
+            }
+            before = value;
         }
+        sums
     }
 
-    /// Whether the autocorrelation, 1 − ratio ÷ 2, is below a figure; none where too few steps are known.
-    /// Multiplied out, since divisions take most of the time.
-    fn is_below(&self, autocorrelation: f64, least: f64) -> Option<bool> {
-        let deviations = self.squares * self.values - self.sum * self.sum;
-        let steps = self.step_squares * self.values * self.values;
-        let due = 2.0 * (1.0 - autocorrelation) * deviations * self.steps;
-        (self.steps > least && (steps + due).is_finite()).then_some(steps > due)
+    /// Whether the autocorrelation of parts, 1 − ratio ÷ 2, is below a figure; none where too few steps
+    /// are known. Multiplied out, since it may be divided by 0.
+    fn is_below(parts: &[Self], autocorrelation: f64, least: f64) -> Option<bool> {
+        let sum = |of: fn(&Self) -> f64| parts.iter().map(of).sum::<f64>();
+        let (count, steps) = (sum(|part| part.count), sum(|part| part.steps));
+        let mean = sum(|part| part.count * part.mean) / count;
+        let between = parts.iter().map(|part| part.count * (part.mean - mean) * (part.mean - mean));
+        let deviations = between.sum::<f64>() + sum(|part| part.squares);
+        let stepped = sum(|part| part.step_squares) * count;
+        let due = 2.0 * (1.0 - autocorrelation) * deviations * steps;
+        (steps > least && (stepped + due).is_finite()).then_some(stepped > due)
     }
 }
 

@@ -2,16 +2,16 @@
 //!
 //! Mechanism: recorded values of a good time are played back, as they are or with a little noise.
 //!
-//! Formula: `keys` consecutive hours make a key of their logarithms, cut to bins as wide as half of `bin` to `bin`. Where a key
-//! occurs again, that votes for the distance to when it last did. At each distance with `votes` or
-//! more, an hour speaks for a replay where it equals the hour that long ago within `tolerance`,
-//! else against; the stretch of greatest evidence is the replay; those that follow one another
-//! (`join`) are one deed, whose source was played more than once. Score: its hours equal to the
+//! Formula: `keys` consecutive hours make a key of their logarithms, cut to bins as wide as half of `bin`
+//! to `bin`. Where a key occurs again, that votes for the distance to when it last did. At each distance
+//! with `votes` or more, an hour speaks for a replay where it equals the hour that long ago within
+//! `tolerance`, else against; the stretch of greatest evidence is the replay; those that follow one
+//! another (`join`) are one deed, whose source was played more than once. Score: its hours equal to the
 //! past, `suspect` → 0.5, `certain` → 1.
 //!
-//! Excused: constants and calm, whose keys hold too few different bins (`distinct`); batches and
-//! days that are alike by themselves, which equal the past in the rest of the series, too, or one
-//! period of up to `cycle` before (`periodic`).
+//! Excused: constants and calm, whose keys hold too few different bins (`distinct`), and hours that are,
+//! now and then, what they were an hour before; batches and days that are alike by themselves, which
+//! equal the past in the rest of the series, too, or one period of up to `cycle` before (`periodic`).
 //!
 //! Example: of 100 hours 96 equal those 720 hours before within 2.5 %: with `suspect` 24 and `certain`
 //! 72 the score is 1; the rest of the series does so in 8 %, which chance gives.
@@ -22,7 +22,7 @@ use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::score::score;
-use super::segments::segments;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// What makes a replay.
@@ -90,8 +90,7 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         least: points.grid.points(of("suspect")),
     };
     let drift = series.monitor.range_high * of("floor");
-    let judged = |value: f64| if value <= drift { f64::NAN } else { value };
-    let values: Vec<f64> = points.usable_values().into_iter().map(judged).collect();
+    let values = points.usable_above(drift);
     let hit = |replay: Replay| {
         let span = points.span(&replay.points);
         Hit {
@@ -115,7 +114,6 @@ pub fn replay(values: &[f64], rule: &ReplayRule) -> Vec<Replay> {
     let mut found: Vec<Replay> = distances(values, rule)
         .into_iter()
         .filter_map(|distance| at_distance(values, distance, rule))
-        .filter(|replay| replay.equal >= rule.least)
         .collect();
     found.sort_by(|a, b| b.equal.cmp(&a.equal).then(a.distance.cmp(&b.distance)));
     let mut clearest: Vec<Replay> = Vec::new();
@@ -129,75 +127,144 @@ pub fn replay(values: &[f64], rule: &ReplayRule) -> Vec<Replay> {
     joined(clearest, rule.join)
 }
 
-/// The bits of a key that hold its place.
-const PLACE: u64 = (1 << 24) - 1;
+/// A place of a table of keys that holds none, and a bin that isn't known.
+const NONE: u32 = u32::MAX;
+const UNKNOWN: i64 = i64::MIN;
 
 /// The distances that most keys vote for.
 fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
-    if values.len() as u64 > PLACE {
-        return Vec::new();
-    }
-    // The bits of a float are its logarithm to the base 2, with straight lines between powers; that is
-    // as good for bins as a logarithm, and far faster.
-    let width = (rule.bin * (1_u64 << 52) as f64).max(1.0);
-    let bin =
-        |value: &f64| (*value > 0.0 && value.is_finite()).then(|| (value.to_bits() as f64 / width) as i64);
-    let bins: Vec<Option<i64>> = values.iter().map(bin).collect();
-    // Key and place in one number sort faster.
-    let mut keyed: Vec<u64> = bins
-        .windows(rule.keys.max(1))
-        .enumerate()
-        .filter_map(|(at, window)| key(window, rule.distinct).map(|key| (key & !PLACE) | at as u64))
-        .collect();
-    keyed.sort_unstable();
-    let mut votes: Vec<usize> = keyed
-        .windows(2)
-        .filter(|pair| pair[0] & !PLACE == pair[1] & !PLACE)
-        .map(|pair| (pair[1] - pair[0]) as usize)
-        .filter(|distance| *distance >= rule.keys)
-        .collect();
+    let mut votes = votes(values, rule);
     votes.sort_unstable();
-    let mut counted: Vec<(usize, usize)> = votes
-        .chunk_by(|a, b| a == b)
-        .filter(|chunk| chunk.len() >= rule.votes)
-        .filter_map(|chunk| chunk.first().map(|distance| (chunk.len(), *distance)))
-        .collect();
+    let is_vote = |votes: &&[(u32, u32)]| votes.len() >= rule.votes && is_worth_a_look(values, votes, rule);
+    let of_distance = votes.chunk_by(|a, b| a.0 == b.0).filter(is_vote);
+    let counted = of_distance.filter_map(|votes| votes.first().map(|vote| (votes.len(), vote.0 as usize)));
+    let mut counted: Vec<(usize, usize)> = counted.collect();
     counted.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     counted.into_iter().take(rule.distances).map(|(_, distance)| distance).collect()
 }
 
-/// One number of the bins of a window; none where a bin is missing or too few differ.
-fn key(window: &[Option<i64>], distinct: usize) -> Option<u64> {
-    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut key = 0_u64;
-    for bin in window {
-        let bin = (*bin)?;
-        key = (key ^ bin as u64).wrapping_mul(ODD).rotate_left(29);
+/// Whether the hours around the votes of a distance equal their past for long enough; where votes lie
+/// far from one another they may.
+fn is_worth_a_look(values: &[f64], votes: &[(u32, u32)], rule: &ReplayRule) -> bool {
+    let (Some((distance, first)), Some((_, last))) = (votes.first(), votes.last()) else { return false };
+    let (distance, first, last) = (*distance as usize, *first as usize, *last as usize);
+    if last - first > 2 * rule.least {
+        return true;
     }
-    let is_first = |(at, bin): &(usize, &Option<i64>)| !window.iter().take(*at).any(|before| before == *bin);
-    (window.iter().enumerate().filter(is_first).count() >= distinct).then_some(key)
+    let reach = first.saturating_sub(rule.least).max(distance)..last + rule.keys + rule.least;
+    let found = greatest(says(values, distance, rule, reach));
+    found.is_some_and(|found| found.points.len() >= rule.least)
+}
+
+/// Where a key occurs again, how far behind the one before, and where: `(distance, place)`.
+fn votes(values: &[f64], rule: &ReplayRule) -> Vec<(u32, u32)> {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let keys = rule.keys.max(1);
+    if values.len() >= NONE as usize / 4 {
+        return Vec::new();
+    }
+    // The bits of a float are its logarithm to the base 2, with straight lines between powers; that is
+    // as good for bins as a logarithm, and far faster.
+    let per_bit = 1.0 / (rule.bin * (1_u64 << 52) as f64).max(1.0);
+    let bin = |value: &f64| {
+        let is_known = *value > 0.0 && value.is_finite();
+        if is_known { (value.to_bits() as f64 * per_bit) as i64 } else { UNKNOWN }
+    };
+    let bins: Vec<i64> = values.iter().map(bin).collect();
+    // The latest place of each key, found by a part of it and then one after another.
+    let size = (2 * bins.len()).next_power_of_two().max(2);
+    let shift = 64 - size.trailing_zeros();
+    let mut latest = vec![(0_u64, NONE); size];
+    let leaving = (0..keys).fold(1_u64, |power, _| power.wrapping_mul(ODD));
+    let (mut key, mut known) = (0_u64, 0);
+    let mut votes = Vec::new();
+    for (at, bin) in bins.iter().copied().enumerate() {
+        if bin == UNKNOWN {
+            (key, known) = (0, 0);
+            continue;
+        }
+        // A polynomial of the bins: a new one comes in, the oldest leaves.
+        key = key.wrapping_mul(ODD).wrapping_add(bin as u64);
+        known += 1;
+        if known > keys {
+            let oldest =
+                at.checked_sub(keys).and_then(|oldest| bins.get(oldest)).copied().unwrap_or_default();
+            key = key.wrapping_sub(leaving.wrapping_mul(oldest as u64));
+        }
+        if known < keys {
+            continue;
+        }
+        let mut slot = (key.wrapping_mul(ODD) >> shift) as usize;
+        while let Some((other, place)) = latest.get_mut(slot) {
+            if *place != NONE && *other != key {
+                slot = (slot + 1) % size;
+                continue;
+            }
+            let distance = (at as u32).wrapping_sub(*place);
+            let is_vote = *place != NONE && distance as usize >= keys;
+            if is_vote && has_distinct(bins.get(at + 1 - keys..=at).unwrap_or_default(), rule.distinct) {
+                votes.push((distance, at as u32));
+            }
+            (*other, *place) = (key, at as u32);
+            break;
+        }
+    }
+    votes
+}
+
+/// Whether a window has so many different bins.
+fn has_distinct(window: &[i64], distinct: usize) -> bool {
+    let is_first = |(at, bin): &(usize, &i64)| !window.iter().take(*at).any(|before| before == *bin);
+    window.iter().enumerate().filter(is_first).count() >= distinct
+}
+
+/// Whether a value equals that a distance before it; none where one of them isn't known, or where both
+/// are what they were just before, as at a floor.
+fn is_equal(now: &[f64], then: &[f64], tolerance: f64) -> Option<bool> {
+    let ([before, now], [then_before, then]) = (now, then) else { return None };
+    let off = (now - then).abs();
+    let stays = now == before && then == then_before;
+    (!off.is_nan() && !stays).then_some(off <= tolerance * then.abs())
+}
+
+/// Whether the points of a reach, from its second on, equal those a distance before, which there must be.
+fn equal(
+    values: &[f64],
+    distance: usize,
+    tolerance: f64,
+    reach: Range<usize>,
+) -> impl Iterator<Item = Option<bool>> {
+    let now = values.get(reach.start..reach.end.min(values.len())).unwrap_or_default();
+    let then = reach.start.checked_sub(distance).and_then(|from| values.get(from..)).unwrap_or_default();
+    now.windows(2).zip(then.windows(2)).map(move |(now, then)| is_equal(now, then, tolerance))
+}
+
+/// What points of a reach, from its second on, say of a replay at a distance.
+fn says(
+    values: &[f64],
+    distance: usize,
+    rule: &ReplayRule,
+    reach: Range<usize>,
+) -> impl Iterator<Item = f64> {
+    let (speaks, against) = evidence(rule.within, rule.elsewhere);
+    let of = move |is| if is { speaks } else { against };
+    equal(values, distance, rule.tolerance, reach).map(move |is| is.map_or(0.0, of))
 }
 
 /// The clearest stretch of values that equal those at a distance before them.
 fn at_distance(values: &[f64], distance: usize, rule: &ReplayRule) -> Option<Replay> {
-    let is_equal = |at: usize| {
-        let (now, then) = (values.get(at)?, values.get(at.checked_sub(distance)?)?);
-        let reach = rule.tolerance * then.abs();
-        (!now.is_nan() && !then.is_nan()).then(|| (now - then).abs() <= reach)
+    let found = greatest(says(values, distance, rule, distance..values.len()))?.points;
+    let count = |reach: Range<usize>| {
+        let known = equal(values, distance, rule.tolerance, reach).flatten();
+        known.fold((0, 0), |(equal, all), is| (equal + usize::from(is), all + 1))
     };
-    let equal: Vec<Option<bool>> = (0..values.len()).map(is_equal).collect();
-    let (speaks, against) = evidence(rule.within, rule.elsewhere);
-    let says = |equal: &Option<bool>| equal.map_or(0.0, |equal| if equal { speaks } else { against });
-    let says: Vec<f64> = equal.iter().map(says).collect();
-    let greatest = segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
-    let inside = equal.get(greatest.points.clone()).unwrap_or_default();
-    let count = |of: &[Option<bool>]| {
-        (of.iter().flatten().filter(|equal| **equal).count(), of.iter().flatten().count())
-    };
-    let ((all_equal, all), (equal, rows)) = (count(&equal), count(inside));
+    // From the point before its first, which tells whether that stays.
+    let (equal, rows) = count(found.start + distance..found.end + distance + 1);
+    let (all_equal, all) = count(distance..values.len());
+    let points = found.start + distance + 1..found.end + distance + 1;
     let is_alike = (all_equal - equal) as f64 > rule.periodic * (all - rows) as f64;
-    (!is_alike && !is_periodic(values, &greatest.points, rule)).then_some(Replay {
-        points: greatest.points,
+    (equal >= rule.least && !is_alike && !is_periodic(values, &points, rule)).then_some(Replay {
+        points,
         distance,
         equal,
         rows,

@@ -77,6 +77,33 @@ pub fn segments(evidence: &[f64], least: f64) -> Vec<Segment> {
     segments.filter(|segment| segment.evidence >= least).collect()
 }
 
+/// The stretch of greatest evidence alone, in one pass and without a list; none where no point
+/// speaks for the pattern. The first of equals.
+///
+/// ```
+/// use plume_udfs::patterns::segments::greatest;
+/// let found = greatest([-1.0, 1.0, 2.0, -1.0, 3.0, -9.0, 1.0]).unwrap();
+/// assert_eq!((found.points, found.evidence), (1..5, 5.0));
+/// assert_eq!(greatest([-1.0, f64::NAN]), None);
+/// ```
+pub fn greatest(evidence: impl IntoIterator<Item = f64>) -> Option<Segment> {
+    let mut best = Segment { points: 0..0, evidence: 0.0 };
+    let (mut start, mut sum) = (0, 0.0);
+    for (at, of_point) in evidence.into_iter().enumerate() {
+        if of_point.is_nan() {
+            continue;
+        }
+        if sum <= 0.0 {
+            (start, sum) = (at, 0.0);
+        }
+        sum += of_point;
+        if sum > best.evidence {
+            best = Segment { points: start..at + 1, evidence: sum };
+        }
+    }
+    (best.evidence > 0.0).then_some(best)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,7 +124,7 @@ mod tests {
     }
 
     /// The stretch of greatest sum by trying all of them.
-    fn greatest(evidence: &[i32]) -> i32 {
+    fn greatest_sum(evidence: &[i32]) -> i32 {
         let ends = |start: usize| {
             evidence[start..].iter().scan(0, |sum, e| {
                 *sum += e;
@@ -113,7 +140,10 @@ mod tests {
             let floats: Vec<f64> = evidence.iter().copied().map(f64::from).collect();
             let found = segments(&floats, f64::MIN_POSITIVE);
             let best = found.iter().map(|segment| segment.evidence).fold(0.0, f64::max);
-            prop_assert_eq!(best, f64::from(greatest(&evidence).max(0)));
+            prop_assert_eq!(best, f64::from(greatest_sum(&evidence).max(0)));
+            let alone = greatest(floats.iter().copied());
+            prop_assert_eq!(alone.as_ref().map_or(0.0, |segment| segment.evidence), best);
+            prop_assert!(alone.is_none_or(|segment| found.contains(&segment)));
             for pair in found.windows(2) {
                 prop_assert!(pair[0].points.end <= pair[1].points.start);
             }

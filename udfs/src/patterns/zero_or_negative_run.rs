@@ -7,6 +7,8 @@
 //! load is above `running` of its upper quartile and the flow above `running` of its own (where
 //! known), speaks for the pattern; one with a value above 0 against. Score: zeros as a share
 //! of hours in the stretch of greatest evidence, `suspect` → 0.5, `certain` → 1, if there are `least`.
+//! An offset lowers the level, too, which tells its first and last hour better than zeros, which come
+//! only when the stack is low ([`super::onset`]).
 //!
 //! Excused: what is usually within the analyser's zero drift, a share `floor` of its range, or at the
 //! detection limit; a series that is usually but `units` of its least steps, so that 0 is a rounded figure; stops; and hours in which every pollutant is 0, which is a plant at rest unless
@@ -19,11 +21,12 @@ use std::ops::Range;
 
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
+use super::onset::level_stretch;
 use super::outlet::{FactorSeries, Outlet, Points};
 use super::rest::least_at_work;
 use super::robust::median;
 use super::score::score;
-use super::segments::segments;
+use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// A stretch with zeros.
@@ -39,13 +42,15 @@ pub struct Zeros {
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let has_zeros = |series: &&FactorSeries| series.hours().value.iter().any(|value| *value <= 0.0);
-    outlet.pollutants().filter(has_zeros).filter_map(|series| of_series(outlet, series, thresholds)).collect()
+    outlet.pollutants().filter_map(|series| of_series(outlet, series, thresholds)).collect()
 }
 
 fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
     let points = series.hours();
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
+    if (points.value.iter().filter(|value| **value <= 0.0).count() as f64) < of("least") {
+        return None;
+    }
     let monitor = &series.monitor;
     let floor = (monitor.range_high * of("floor")).max(monitor.detection_limit);
     let mut above: Vec<f64> = points.usable_values().into_iter().filter(|value| *value > 0.0).collect();
@@ -70,7 +75,7 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         return None;
     }
     let share = found.zeros as f64 / found.rows.max(1) as f64;
-    let span = points.span(&found.points);
+    let span = points.span(&level_stretch(&values, found.points));
     Some(Hit {
         factor: series.factor.clone(),
         started: span.start,
@@ -96,8 +101,7 @@ pub fn zero_or_negative_run(values: &[f64], within: f64, elsewhere: f64) -> Opti
         value if value > 0.0 => against,
         _ => 0.0,
     };
-    let says: Vec<f64> = values.iter().map(|value| says(*value)).collect();
-    let greatest = segments(&says, speaks).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
+    let greatest = greatest(values.iter().map(|value| says(*value)))?;
     let inside = values.get(greatest.points.clone()).unwrap_or_default();
     let zeros = inside.iter().filter(|value| **value <= 0.0).count();
     let rows = inside.iter().filter(|value| !value.is_nan()).count();
