@@ -129,7 +129,10 @@ pub fn sample_swap(levels: &[Level], remains: f64, least: usize) -> Vec<Option<b
             *low += usize::from(*value <= most);
         }
     }
-    counts.into_iter().map(|(known, low)| (known >= least).then_some(low >= least && low + 1 >= known)).collect()
+    counts
+        .into_iter()
+        .map(|(known, low)| (known >= least).then_some(low >= least && low + 1 >= known))
+        .collect()
 }
 
 #[cfg(test)]
@@ -149,7 +152,11 @@ mod tests {
             let value = |(at, value): (usize, f64)| if is_swapped(at) { value * left } else { value };
             let one = hourly(stack(seed, HALF_YEAR).into_iter().enumerate().map(value).collect());
             let series = one.factors.into_iter().next().unwrap();
-            FactorSeries { factor: (*code).to_owned(), medium: plume_datasets::factors::Medium::Water, ..series }
+            FactorSeries {
+                factor: (*code).to_owned(),
+                medium: plume_datasets::factors::Medium::Water,
+                ..series
+            }
         });
         outlet.factors = series.collect();
         outlet
