@@ -42,24 +42,26 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = series.hours();
     let limit = series.monitor.limit_hour;
-    if !limit.is_finite() || !points.flag.iter().any(|flag| EXCUSES.contains(flag)) {
+    let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
+    let memory = points.grid.points(threshold("memory_hours"));
+    let on_converted = series.monitor.limit_on_converted;
+    let most = most_cases(points, on_converted, threshold("near") * limit, memory);
+    if !limit.is_finite() || (most as f64) < threshold("suspect_cases") {
         return Vec::new();
     }
-    let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let mut is_flagged: Vec<bool> = points
         .flag
         .iter()
         .enumerate()
         .map(|(hour, flag)| EXCUSES.contains(flag) && !outlet.is_stopped(hour))
         .collect();
-    let mut values = judged(points, series.monitor.limit_on_converted);
+    let mut values = judged(points, on_converted);
     let scheduled = scheduled_hours(points, threshold("schedule"), threshold("suspect_cases"));
     for run in accounted_for(outlet, series, &is_flagged, &scheduled) {
         // Nothing is known of such hours.
         values.get_mut(run.clone()).unwrap_or_default().fill(f64::NAN);
         is_flagged.get_mut(run).unwrap_or_default().fill(false);
     }
-    let memory = points.grid.points(threshold("memory_hours"));
     let hours = flag_abuse(&values, &is_flagged, limit, threshold("near") * limit, memory);
     let cases = hours.iter().filter(|hour| **hour == Hour::Case).count();
     if (cases as f64) < threshold("suspect_cases") {
@@ -105,10 +107,25 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     found.into_iter().map(hit).collect()
 }
 
+/// The value that the limit is compared with.
+fn judged_value(points: &Points, on_converted: bool, at: usize) -> f64 {
+    let converted = points.converted.get(at).copied().filter(|v| on_converted && v.is_finite());
+    converted.or(points.value.get(at).copied()).unwrap_or(f64::NAN)
+}
+
 /// The values that the limit is compared with.
 fn judged(points: &Points, on_converted: bool) -> Vec<f64> {
-    let converted = |at: usize| points.converted.get(at).copied().filter(|v| on_converted && v.is_finite());
-    points.value.iter().enumerate().map(|(at, value)| converted(at).unwrap_or(*value)).collect()
+    (0..points.len()).map(|at| judged_value(points, on_converted, at)).collect()
+}
+
+/// How many flags there are that begin at or after a value above `near`, whatever accounts for them.
+fn most_cases(points: &Points, on_converted: bool, near: f64, memory: usize) -> usize {
+    let is_flagged = |at: usize| points.flag.get(at).is_some_and(|flag| EXCUSES.contains(flag));
+    let begins = (0..points.len()).filter(|at| is_flagged(*at) && !(*at > 0 && is_flagged(at - 1)));
+    let is_near = |at: &usize| {
+        (at.saturating_sub(memory)..=*at).any(|before| judged_value(points, on_converted, before) > near)
+    };
+    begins.filter(is_near).count()
 }
 
 /// The hours of the day that hold so large a share of all hours flagged C, and at least `least` of them.

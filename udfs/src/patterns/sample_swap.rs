@@ -16,7 +16,7 @@
 //! Example: all factors to a half: a fall of ln 2 = 0.693. With `suspect` 0.45 and `certain`
 //! 1.1 its score is 0.5 + 0.5 × 0.243 ÷ 0.65 = 0.687.
 
-use super::departure::sample;
+use super::departure::usual_level;
 use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
@@ -36,9 +36,7 @@ pub struct Level {
 
 impl Level {
     fn of(series: &FactorSeries) -> Self {
-        let values = series.hours().usable_values();
-        let median = median(&mut sample(&values));
-        Self { values, median }
+        Self { values: series.hours().usable_values(), median: usual_level(series.hours()) }
     }
 
     /// The median of the values at some hours.
