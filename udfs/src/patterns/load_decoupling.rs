@@ -153,10 +153,14 @@ pub struct Decoupled {
 /// assert!(found[0].points.start.abs_diff(600) < 7 && found[0].points.end.abs_diff(900) < 7);
 /// ```
 pub fn load_decoupling(load: &[f64], emission: &[f64], rule: &Rule) -> Vec<Decoupled> {
-    if !is_in_doubt(load, emission, rule) {
+    let sampled = sampled_pairs(load, emission);
+    let (x, y): (Vec<f64>, Vec<f64>) = sampled.iter().copied().unzip();
+    // A third of the time without a connection leaves more than half of it.
+    let may_follow = pearson(&x, &y).1 >= rule.own / 2.0;
+    if !may_follow || !is_in_doubt(load, emission, rule) {
         return Vec::new();
     }
-    let Some(line) = Line::through(&sampled_pairs(load, emission)) else { return Vec::new() };
+    let Some(line) = Line::through(&sampled) else { return Vec::new() };
     let evidence: Vec<f64> = load.iter().zip(emission).map(|(x, y)| line.evidence(*x, *y)).collect();
     let found = segments(&evidence, rule.evidence).into_iter().map(|segment| segment.points);
     let stretches: Vec<Range<usize>> = found.filter(|points| points.len() as f64 >= rule.hours).collect();
@@ -232,7 +236,8 @@ fn pairs(load: &[f64], emission: &[f64], asked: impl Fn(usize) -> bool) -> Vec<(
 fn sampled_pairs(load: &[f64], emission: &[f64]) -> Vec<(f64, f64)> {
     let step = load.len().div_ceil(PAIRS).max(1);
     let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0).unwrap_or(step);
-    pairs(load, emission, |at| at % step == 0)
+    let both = load.iter().copied().zip(emission.iter().copied()).step_by(step);
+    both.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
 }
 
 fn spearman(pairs: &[(f64, f64)]) -> f64 {
