@@ -63,6 +63,18 @@ pub fn sample(values: &[f64]) -> Vec<f64> {
     values.iter().copied().filter(|value| value.is_finite()).take(SAMPLE).collect()
 }
 
+/// The median of the values that may be judged, of some hundreds of them; NaN where there are none.
+pub fn usual_level(points: &Points) -> f64 {
+    let step = points.len().div_ceil(SAMPLE).max(1);
+    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0).unwrap_or(step);
+    let chosen = (0..points.len()).step_by(step).map(|point| points.usable_value(point));
+    let mut chosen: Vec<f64> = chosen.filter(|value| value.is_finite()).collect();
+    if chosen.len() < FEW && step > 1 {
+        chosen = sample(&points.usable_values());
+    }
+    median(&mut chosen)
+}
+
 /// Middle of the shortest interval that holds half of the values; NaN where there are none.
 ///
 /// ```

@@ -11,17 +11,24 @@
 //! flag begins. Within a stretch of evidence, lift = (cases ÷ occasions) ÷ p₀. Score: the lesser of
 //! lift (`suspect` → 0.5, `certain` → 1) and cases (`suspect_cases` → 0.5, `certain_cases` → 1).
 //!
-//! Excused: flags on schedule, which follow low values as often (p₀); few and long failures (cases
-//! are counted, not hours); flags T (over range) and of a stop.
+//! Excused: flags C at an hour of the day that holds `schedule` or more of all hours flagged C, at least
+//! `suspect_cases` of them (span gas reads above the limit whatever the stack does); flags that a maintenance
+//! on record overlaps (an analyser that fails climbs before it is repaired, and the repair is on record); flags
+//! on any other schedule, which follow low values as often (p₀); few and long failures (cases are counted, not
+//! hours); flags T (over range) and of a stop.
 //!
 //! Example: 1000 other hours with 20 flags, p₀ = 0.02; 20 occasions with 12 flags: 0.6 ÷ 0.02 = 30, 12 cases.
 //! With `certain` 10, `suspect_cases` 6 and `certain_cases` 12 the score is 1.
 
+use std::ops::Range;
+
+use super::documented::maintenance_of;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet, Points};
 use super::score::score;
 use super::segments::segments;
 use super::thresholds::Thresholds;
+use crate::time::DAY_HOURS;
 
 /// Flags that take an hour out of the means though the plant runs: maintenance, fault, calibration,
 /// instrument stopped, no communication, entered by hand.
@@ -35,19 +42,31 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = series.hours();
     let limit = series.monitor.limit_hour;
-    if !limit.is_finite() || !points.flag.iter().any(|flag| EXCUSES.contains(flag)) {
+    let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
+    let memory = points.grid.points(threshold("memory_hours"));
+    let on_converted = series.monitor.limit_on_converted;
+    let most = most_cases(points, on_converted, threshold("near") * limit, memory);
+    if !limit.is_finite() || (most as f64) < threshold("suspect_cases") {
         return Vec::new();
     }
-    let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let values = judged(points, series.monitor.limit_on_converted);
-    let is_flagged: Vec<bool> = points
+    let mut is_flagged: Vec<bool> = points
         .flag
         .iter()
         .enumerate()
         .map(|(hour, flag)| EXCUSES.contains(flag) && !outlet.is_stopped(hour))
         .collect();
-    let memory = points.grid.points(threshold("memory_hours"));
+    let mut values = judged(points, on_converted);
+    let scheduled = scheduled_hours(points, threshold("schedule"), threshold("suspect_cases"));
+    for run in accounted_for(outlet, series, &is_flagged, &scheduled) {
+        // Nothing is known of such hours.
+        values.get_mut(run.clone()).unwrap_or_default().fill(f64::NAN);
+        is_flagged.get_mut(run).unwrap_or_default().fill(false);
+    }
     let hours = flag_abuse(&values, &is_flagged, limit, threshold("near") * limit, memory);
+    let cases = hours.iter().filter(|hour| **hour == Hour::Case).count();
+    if (cases as f64) < threshold("suspect_cases") {
+        return Vec::new();
+    }
     let usual_rate = usual_rate(&hours).max(threshold("least_rate"));
     let rate = threshold("rate").max(2.0 * usual_rate).min(0.5 + 0.5 * usual_rate);
     let (with, without) = ((rate / usual_rate).ln(), ((1.0 - rate) / (1.0 - usual_rate)).ln());
@@ -88,10 +107,68 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     found.into_iter().map(hit).collect()
 }
 
+/// The value that the limit is compared with.
+fn judged_value(points: &Points, on_converted: bool, at: usize) -> f64 {
+    let converted = points.converted.get(at).copied().filter(|v| on_converted && v.is_finite());
+    converted.or(points.value.get(at).copied()).unwrap_or(f64::NAN)
+}
+
 /// The values that the limit is compared with.
 fn judged(points: &Points, on_converted: bool) -> Vec<f64> {
-    let converted = |at: usize| points.converted.get(at).copied().filter(|v| on_converted && v.is_finite());
-    points.value.iter().enumerate().map(|(at, value)| converted(at).unwrap_or(*value)).collect()
+    (0..points.len()).map(|at| judged_value(points, on_converted, at)).collect()
+}
+
+/// How many flags there are that begin at or after a value above `near`, whatever accounts for them.
+fn most_cases(points: &Points, on_converted: bool, near: f64, memory: usize) -> usize {
+    let is_flagged = |at: usize| points.flag.get(at).is_some_and(|flag| EXCUSES.contains(flag));
+    let begins = (0..points.len()).filter(|at| is_flagged(*at) && !(*at > 0 && is_flagged(at - 1)));
+    let is_near = |at: &usize| {
+        (at.saturating_sub(memory)..=*at).any(|before| judged_value(points, on_converted, before) > near)
+    };
+    begins.filter(is_near).count()
+}
+
+/// The hours of the day that hold so large a share of all hours flagged C, and at least `least` of them.
+fn scheduled_hours(points: &Points, share: f64, least: f64) -> [bool; DAY_HOURS as usize] {
+    let mut counts = [0.0; DAY_HOURS as usize];
+    let calibrated = points.flag.iter().enumerate().filter(|(_, flag)| **flag == b'C');
+    for (at, _) in calibrated {
+        let hour = usize::try_from(points.grid.hour_of_day(at)).unwrap_or_default();
+        if let Some(count) = counts.get_mut(hour) {
+            *count += 1.0;
+        }
+    }
+    let all: f64 = counts.iter().sum();
+    counts.map(|count| count >= least && count >= share * all)
+}
+
+/// The runs of flagged hours that a schedule or a maintenance on record accounts for.
+fn accounted_for(
+    outlet: &Outlet,
+    series: &FactorSeries,
+    is_flagged: &[bool],
+    scheduled: &[bool],
+) -> Vec<Range<usize>> {
+    let points = series.hours();
+    let maintenance: Vec<&Range<i64>> =
+        maintenance_of(outlet, &series.factor).map(|record| &record.span).collect();
+    let is_accounted_for = |run: &Range<usize>| {
+        let hour = usize::try_from(points.grid.hour_of_day(run.start)).unwrap_or_default();
+        let is_calibration = points.flag.get(run.start) == Some(&b'C');
+        let span = points.span(run);
+        (is_calibration && scheduled.get(hour).copied().unwrap_or_default())
+            || maintenance.iter().any(|of| of.start <= span.end && span.start <= of.end)
+    };
+    let mut runs = Vec::new();
+    let mut at = 0;
+    for run in is_flagged.chunk_by(|a, b| a == b) {
+        let hours = at..at + run.len();
+        at = hours.end;
+        if run.first() == Some(&true) && is_accounted_for(&hours) {
+            runs.push(hours);
+        }
+    }
+    runs
 }
 
 fn flag_end(is_flagged: &[bool], from: usize) -> usize {
@@ -157,7 +234,7 @@ pub fn flag_abuse(values: &[f64], is_flagged: &[bool], limit: f64, near: f64, me
 
 #[cfg(test)]
 mod tests {
-    use super::super::odd_records::{DEED, HALF_YEAR, survives};
+    use super::super::odd_records::{DEED, HALF_YEAR, maintenance, survives};
     use super::super::survival::{FACTOR, even, found, hourly, stack};
     use super::*;
     use crate::time::HOUR_US;
@@ -201,6 +278,28 @@ mod tests {
         for from in [1000, 1700, 2600, 3500] {
             failing.factors[0].fine.flag[from..from + 60].fill(b'D');
         }
+        assert_eq!(found(PATTERN, detect, &failing), []);
+    }
+
+    #[test]
+    fn span_gas_on_schedule_and_repairs_on_record_are_not() {
+        // Every night at 2 and 3 o'clock span gas of 70, above the limit of 50, is sent: 360 of 360 hours
+        // flagged C, 180 at either hour, half of them each, above a quarter.
+        let mut calibrated = outlet(0.0, true);
+        for at in (0..HALF_YEAR).filter(|at| matches!(at % 24, 2 | 3)) {
+            calibrated.factors[0].fine.flag[at] = b'C';
+            calibrated.factors[0].fine.value[at] = 70.0;
+        }
+        assert_eq!(found(PATTERN, detect, &calibrated), []);
+        // An analyser that fails every 100 h climbs to 46, above 0.8 × 50, before it is flagged for 6 h.
+        let mut failing = hourly(stack(1, HALF_YEAR));
+        for from in (200..4000).step_by(100) {
+            failing.factors[0].fine.value[from - 4..from].fill(46.0);
+            failing.factors[0].fine.flag[from..from + 6].fill(b'D');
+        }
+        assert_eq!(found(PATTERN, detect, &failing).len(), 1);
+        failing.records.maintenance =
+            (200..4000).step_by(100).map(|from| maintenance(from + 4..from + 6)).collect();
         assert_eq!(found(PATTERN, detect, &failing), []);
     }
 

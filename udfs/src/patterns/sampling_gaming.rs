@@ -4,12 +4,14 @@
 //! its measuring interval is made long.
 //!
 //! Formula: (1) rows in a row that tell one sampling time are a run; usual is the median length of
-//! runs. A stretch of runs above `suspect` × usual and of `least_hours` or more is a hit; score: the median of run ÷
-//! usual over its rows, `suspect` → 0.5, `certain` → 1. (2) In a stretch with missing hours (each missing +1, each
+//! runs. A run is long from halfway between usual and `suspect` × usual on. A stretch with `least_hours` more rows
+//! in long runs than in others is a hit; score: the median of run ÷ usual over its rows, `suspect` → 0.5,
+//! `certain` → 1. (2) In a stretch with missing hours (each missing +1, each
 //! present −`present`) an hour of the day is dropped where `dropped` or more of its hours are missing, and `dropped`
 //! or more stand outside the stretch; kept where `dropped` or more stand. Score of hours of the
 //! day that are one or the other ÷ 24, `suspect_apart` → 0.5, `certain_apart` → 1, of stretches
-//! of `least_days` with `least_dropped` hours dropped. (3) A measuring interval (i13003) longer by `suspect` or more.
+//! of `least_days` of hours that were due with `least_dropped` hours dropped. (3) A measuring interval (i13003)
+//! longer by `suspect` or more.
 //!
 //! Excused: hours without flow or stopped; analysers that always take several hours (usual); outages, which spare no
 //! hour of the day; night shifts, which are missing outside the stretch, too; an interval changed near a maintenance.
@@ -17,6 +19,9 @@
 //! Example: an analyser that samples every 2 h; for a week one sample is told for 12 h each: 12 ÷ 2 = 6. With
 //! `suspect` 3 and `certain` 6 the score is 1.
 
+use plume_datasets::factors::Medium;
+
+use super::departure::sample;
 use super::documented::{Documented, maintenance_of};
 use super::excess::{excesses, finite};
 use super::hit::{Evidence, Hit};
@@ -34,43 +39,58 @@ const DAY: usize = 24;
 
 /// Looks for the pattern in an outlet.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let of_factor = |series: &FactorSeries| {
-        let mut hits = of_samples(outlet, series, thresholds);
-        hits.extend(of_hours(outlet, series, thresholds));
-        hits.extend(of_interval(outlet, series, thresholds));
-        hits
-    };
-    outlet.pollutants().flat_map(of_factor).collect()
+    let pollutants: Vec<&FactorSeries> = outlet.pollutants().collect();
+    let mut hits = Vec::new();
+    for medium in [Medium::Air, Medium::Water] {
+        let of_medium: Vec<_> = pollutants.iter().filter(|series| series.medium == medium).collect();
+        let Some(first) = of_medium.first() else { continue };
+        let no_flow = thresholds.of(&first.factor, first.hours().grid.grain(), "no_flow");
+        let due = due_hours(outlet, medium, no_flow);
+        for series in of_medium {
+            hits.extend(of_samples(series, &due, thresholds));
+            hits.extend(of_hours(series, &due, thresholds));
+            hits.extend(of_interval(outlet, series, thresholds));
+        }
+    }
+    hits
 }
 
-/// Whether a hour's sample was due: the plant ran, and there was a flow.
-fn due_hours(outlet: &Outlet, series: &FactorSeries, hours: usize, no_flow: f64) -> Vec<bool> {
-    let flow = outlet.flow(series.medium).map(|flow| flow.hours().value.as_slice()).unwrap_or_default();
-    let least = no_flow * median(&mut finite(flow));
+/// Whether an hour's sample was due: the plant ran, and there was a flow.
+fn due_hours(outlet: &Outlet, medium: Medium, no_flow: f64) -> Vec<bool> {
+    let flow = outlet.flow(medium).map(|flow| flow.hours().value.as_slice()).unwrap_or_default();
+    let least = no_flow * median(&mut sample(flow));
     let flows = |hour: usize| !flow.get(hour).is_some_and(|flow| *flow <= least);
-    (0..hours).map(|hour| !outlet.is_stopped(hour) && flows(hour)).collect()
+    let hours = outlet.factors.iter().map(|series| series.hours().len()).max().unwrap_or_default();
+    (0..hours.max(outlet.stopped.len())).map(|hour| !outlet.is_stopped(hour) && flows(hour)).collect()
 }
 
-fn of_samples(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+fn of_samples(series: &FactorSeries, due: &[bool], thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = if series.fine.sampled_s.is_empty() { series.hours() } else { &series.fine };
     if points.sampled_s.is_empty() {
         return Vec::new();
     }
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let (suspect, certain) = (threshold("suspect"), threshold("certain"));
-    let due = due_hours(outlet, series, outlet.stopped.len().max(series.hours().len()), threshold("no_flow"));
+    let least_rows = points.grid.points(threshold("least_hours"));
+    // Half of the rows of long runs, at least, tell what the row before told.
+    if rows_told_again(points) < least_rows / 2 {
+        return Vec::new();
+    }
     let instant = |(at, seconds): (usize, &f64)| {
         let is_due = due.get(points.grid.hour(at)).copied().unwrap_or_default();
         let start_s = points.grid.ts(at) as f64 / 1e6;
         if is_due { start_s + seconds } else { f64::NAN }
     };
-    let instants: Vec<f64> = points.sampled_s.iter().enumerate().map(instant).collect();
-    let runs = sampling_gaming(&instants);
-    let usual = usual_run(&runs);
-    let least = points.grid.points(threshold("least_hours")) as f64;
-    let times: Vec<f64> =
-        runs.iter().map(|run| if *run < least { run.min(0.0) } else { run / usual }).collect();
-    let found = excesses(&times, suspect, least);
+    let instants = points.sampled_s.iter().enumerate().map(instant);
+    let (longest, usual) = longest_and_usual_run(instants.clone());
+    if (longest as f64) < suspect * usual {
+        return Vec::new();
+    }
+    let runs = sampling_gaming(&instants.collect::<Vec<f64>>());
+    let times: Vec<f64> = runs.iter().map(|run| run / usual).collect();
+    // A run speaks for the pattern from halfway between the usual and the suspect length on.
+    let least = (1.0 + suspect) / 2.0 - 0.5 / usual;
+    let found = excesses(&times, least, least_rows as f64);
     let hit = |stretch: super::excess::Excess| {
         let span = points.span(&stretch.points);
         Hit {
@@ -87,20 +107,46 @@ fn of_samples(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_
     found.into_iter().map(hit).collect()
 }
 
-/// The median length of runs, each counted once.
-fn usual_run(runs: &[f64]) -> f64 {
-    // A run of n rows counts in n rows, so each of them is one n-th of it.
-    let mut lengths: Vec<f64> = finite(runs);
-    lengths.sort_by(f64::total_cmp);
-    let total: f64 = lengths.iter().map(|length| length.recip()).sum();
-    let mut sum = 0.0;
-    for length in &lengths {
-        sum += length.recip();
-        if sum >= total / 2.0 {
-            return *length;
+/// How many rows tell the sampling time of the row before.
+fn rows_told_again(points: &Points) -> usize {
+    let step_s = points.grid.step as f64 / 1e6;
+    let pairs = points.sampled_s.iter().zip(points.sampled_s.iter().skip(1));
+    pairs.filter(|(before, seconds)| is_one_sample(**before, **seconds + step_s)).count()
+}
+
+/// The longest run of one sampling time, and the median length of runs, each counted once; what is longer than some
+/// days counts as that long.
+fn longest_and_usual_run(instants: impl Iterator<Item = f64>) -> (usize, f64) {
+    let mut counts = [0_usize; 4 * DAY];
+    let (mut longest, mut length, mut before) = (0, 0_usize, f64::NAN);
+    let mut end = |length: usize| {
+        longest = length.max(longest);
+        let at = length.min(counts.len() - 1);
+        if let Some(count) = counts.get_mut(at).filter(|_| length > 0) {
+            *count += 1;
         }
+    };
+    for instant in instants.filter(|instant| instant.is_finite()) {
+        if !is_one_sample(before, instant) {
+            end(length);
+            length = 0;
+        }
+        length += 1;
+        before = instant;
     }
-    f64::NAN
+    end(length);
+    let half = counts.iter().sum::<usize>().div_ceil(2);
+    let mut sum = 0;
+    let usual = counts.iter().position(|count| {
+        sum += count;
+        sum >= half && half > 0
+    });
+    (longest, usual.map_or(f64::NAN, |usual| usual as f64))
+}
+
+/// Instants of one sample differ by less than a second.
+fn is_one_sample(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1.0
 }
 
 /// For each row the length of its run: the rows in a row that tell the same sampling time, s. NaN where none is told,
@@ -115,72 +161,78 @@ fn usual_run(runs: &[f64]) -> f64 {
 /// ```
 pub fn sampling_gaming(instants: &[f64]) -> Vec<f64> {
     let told: Vec<f64> = finite(instants);
-    // Instants of one sample differ by less than a second.
-    let runs = told.chunk_by(|a, b| (a - b).abs() < 1.0);
+    let runs = told.chunk_by(|a, b| is_one_sample(*a, *b));
     let mut lengths = runs.flat_map(|run| std::iter::repeat_n(run.len() as f64, run.len()));
     let length =
         |instant: &f64| if instant.is_finite() { lengths.next().unwrap_or(f64::NAN) } else { f64::NAN };
     instants.iter().map(length).collect()
 }
 
-fn of_hours(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+fn of_hours(series: &FactorSeries, due: &[bool], thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = series.hours();
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let due = due_hours(outlet, series, points.len(), threshold("no_flow"));
-    let missing: Vec<Option<bool>> =
-        points.value.iter().zip(&due).map(|(value, due)| due.then_some(value.is_nan())).collect();
-    if !missing.contains(&Some(true)) {
+    let (present, least_days) = (threshold("present"), threshold("least_days"));
+    let of_hour_of_day = threshold("dropped") * least_days;
+    if (often_missing(points, of_hour_of_day) as f64) < threshold("least_dropped") {
         return Vec::new();
     }
-    let evidence: Vec<f64> = missing
-        .iter()
-        .map(|missing| match missing {
-            Some(true) => 1.0,
-            Some(false) => -threshold("present"),
-            None => 0.0,
-        })
-        .collect();
-    let least = threshold("least_days") * (1.0 - threshold("present"));
+    let says = |(value, due): (&f64, &bool)| match (due, value.is_nan()) {
+        (false, _) => 0.0,
+        (true, true) => 1.0,
+        (true, false) => -present,
+    };
+    let says: Vec<f64> = points.value.iter().zip(due).map(says).collect();
     let hit = |segment: Segment| {
-        let (dropped, kept) = hours_of_day(points, &missing, &segment, threshold("dropped"))?;
-        let days = segment.points.len() / DAY;
-        if dropped < threshold("least_dropped") || kept == 0.0 || (days as f64) < threshold("least_days") {
+        // Most stretches are one outage.
+        if segment.points.len() / DAY < least_days as usize {
+            return None;
+        }
+        let (dropped, kept, days) = hours_of_day(points, &says, &segment, threshold("dropped"))?;
+        if dropped < threshold("least_dropped") || kept == 0.0 || days < least_days {
             return None;
         }
         let apart = (dropped + kept) / DAY as f64;
-        let inside = missing.get(segment.points.clone())?;
+        let inside = says.get(segment.points.clone())?;
         let span = points.span(&segment.points);
         Some(Hit {
             factor: series.factor.clone(),
             started: span.start,
             ended: span.end,
             score: score(apart, threshold("suspect_apart"), threshold("certain_apart")),
-            rows: inside.iter().filter(|missing| **missing == Some(false)).count(),
+            rows: inside.iter().filter(|says| **says < 0.0).count(),
             evidence: Evidence::default()
                 .number("hours_of_day_dropped", dropped)
                 .number("hours_of_day_kept", kept)
-                .number("days", days as f64),
+                .number("days", days),
         })
     };
-    segments(&evidence, least.max(1.0)).into_iter().filter_map(hit).collect()
+    let least = least_days * (1.0 - present);
+    segments(&says, least.max(1.0)).into_iter().filter_map(hit).collect()
 }
 
-/// How many hours of the day are dropped in a segment, and how many kept.
-fn hours_of_day(
-    points: &Points,
-    missing: &[Option<bool>],
-    segment: &Segment,
-    share: f64,
-) -> Option<(f64, f64)> {
+/// How many hours of the day are missing at least so many times, for whatever reason.
+fn often_missing(points: &Points, least: f64) -> usize {
+    let mut counts = [0.0; DAY];
+    for (at, _) in points.value.iter().enumerate().filter(|(_, value)| value.is_nan()) {
+        let hour = usize::try_from(points.grid.hour_of_day(at)).unwrap_or_default();
+        if let Some(count) = counts.get_mut(hour) {
+            *count += 1.0;
+        }
+    }
+    counts.iter().filter(|count| **count >= least).count()
+}
+
+/// How many hours of the day are dropped in a segment, how many kept, and how many days of hours were due. Each hour
+/// says more than 0 where it is missing, less where it is there, and 0 where it was not due.
+fn hours_of_day(points: &Points, says: &[f64], segment: &Segment, share: f64) -> Option<(f64, f64, f64)> {
     // Of each hour of the day, within the segment and outside: due and missing.
     let mut inside = [(0.0, 0.0); DAY];
     let mut outside = [(0.0, 0.0); DAY];
-    for (at, missing) in missing.iter().enumerate() {
-        let Some(missing) = missing else { continue };
+    for (at, says) in says.iter().enumerate().filter(|(_, says)| **says != 0.0) {
         let counts = if segment.points.contains(&at) { &mut inside } else { &mut outside };
         let count = counts.get_mut(usize::try_from(points.grid.hour_of_day(at)).ok()?)?;
         count.0 += 1.0;
-        count.1 += f64::from(u8::from(*missing));
+        count.1 += f64::from(u8::from(*says > 0.0));
     }
     let is_dropped = |((due, missing), (due_outside, missing_outside)): (&(f64, f64), &(f64, f64))| {
         *due > 0.0
@@ -190,7 +242,8 @@ fn hours_of_day(
     };
     let dropped = inside.iter().zip(&outside).filter(|both| is_dropped(*both)).count();
     let kept = inside.iter().filter(|(due, missing)| *due > 0.0 && missing / due <= 1.0 - share).count();
-    Some((dropped as f64, kept as f64))
+    let days = inside.iter().map(|(due, _)| due).sum::<f64>() / DAY as f64;
+    Some((dropped as f64, kept as f64, days))
 }
 
 fn of_interval(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
