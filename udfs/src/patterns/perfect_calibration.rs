@@ -246,19 +246,19 @@ mod tests {
 
     #[test]
     fn some_checks_that_are_made_dont_end_it() {
-        // Of the nine checks of the deed the third, sixth and ninth are made; no drift of theirs comes twice.
+        // Of the nine checks of the deed the third and the seventh are made; no drift of theirs comes twice.
         let outlet = outlet(|hour, part| {
-            let is_made = hour % 504 == 1896 % 504;
+            let is_made = hour % 672 == 1896 % 672;
             if DEED.contains(&hour) && !is_made { 0.0 } else { 4.0 * part }
         });
         let rule = Sameness { tolerance: 0.0, speaks: (2.3, -0.6), outside: 0.5 };
         let drifts: Vec<f64> = outlet.records.checks.iter().map(|c| c.measured - c.expected).collect();
         let stretches = perfect_calibration(&drifts, &rule);
-        // Checks 9 to 16 of 26, six of eight: p = 2 ÷ (20 + 2), 5 × log₁₀ 11 − log₁₀ 21 (five of seven places)
-        // − log₁₀ 26 = 5.207 − 1.322 − 1.415 = 2.47.
+        // Checks 9 to 17 of 26, seven of nine: p = 2 ÷ (19 + 2), 6 × log₁₀ 10.5 − log₁₀ 28 (six of eight places)
+        // − log₁₀ 26 = 6.127 − 1.447 − 1.415 = 3.265.
         let longest = stretches.iter().max_by_key(|stretch| stretch.same).expect("one");
-        assert_eq!((longest.checks.clone(), longest.same), (9..17, 6));
-        assert!((longest.surprise - 2.47).abs() < 0.01, "{longest:?}");
+        assert_eq!((longest.checks.clone(), longest.same), (9..18, 7));
+        assert!((longest.surprise - 3.265).abs() < 0.01, "{longest:?}");
         assert_eq!(found(PATTERN, detect, &outlet).len(), 1);
     }
 
