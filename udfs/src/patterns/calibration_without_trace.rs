@@ -5,20 +5,24 @@
 //! Formula: a check has a trace where, within `window_hours` of it, a raw signal or a minute's
 //! value reaches the gas: at most `zero_share` of the span for zero gas, within `span_share` of the
 //! standard's concentration for span gas. It is untraced where signals or values stand there and none does; else
-//! it says nothing. Each traced check counts −1, each untraced +1; a stretch is a run of
-//! untraced checks. Score: checks in it, `suspect` → 0.5, `certain` → 1.
+//! it says nothing. A stretch is where checks are untraced at a share `within` rather than `elsewhere`, as the
+//! logarithms of both tell: some are made, and more are written. Score: untraced checks in it, `suspect` → 0.5,
+//! `certain` → 1.
 //!
 //! Excused: a monitor whose other checks leave no trace either (a logger that holds the last value):
-//! outside the stretch at least `usual_traced` of the checks, and two of them, must be traced; readings that
-//! stand at the gas anyway prove nothing and are counted as a trace.
+//! outside the stretch at least `usual_traced` of the checks, and `least_traced` of all checks, must be traced;
+//! readings that stand at the gas anyway prove nothing and are counted as a trace.
 //!
 //! Example: weekly span checks with 80 mg/m³; for 20 weeks a reading of 79 within the hour, then for 8 weeks none
 //! above 30: a run of 8. With `suspect` 3 and `certain` 6 the score is 1.
 
-use super::excess::{Excess, excesses};
+use std::ops::Range;
+
+use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{CheckRecord, FactorSeries, Outlet};
 use super::score::score;
+use super::segments::{Segment, segments};
 use super::thresholds::Thresholds;
 use crate::time::HOUR_US;
 
@@ -34,7 +38,7 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         outlet.records.checks.iter().filter(|check| check.factor == series.factor).collect();
     let window = (threshold("window_hours") * HOUR_US as f64) as i64;
     let span = Some(series.monitor.range_high).filter(|high| high.is_finite());
-    let traces: Vec<f64> = checks
+    let traces: Vec<Option<bool>> = checks
         .iter()
         .map(|check| {
             let seen = seen_near(series, check.ts, window);
@@ -43,21 +47,26 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
                 "span" if check.expected > 0.0 => {
                     Gas::Span(check.expected, threshold("span_share") * check.expected)
                 }
-                _ => return f64::NAN,
+                _ => return None,
             };
-            calibration_without_trace(&seen, gas).map_or(f64::NAN, |traced| if traced { 0.0 } else { 1.0 })
+            calibration_without_trace(&seen, gas)
         })
         .collect();
-    let found = excesses(&traces, 0.5, 1.0);
-    let hit = |stretch: &Excess| {
-        let outside = traced_outside(&traces, stretch);
-        if outside.0 < 2.0 || outside.0 / outside.1 < threshold("usual_traced") {
+    let (with, without) = evidence(threshold("within"), threshold("elsewhere"));
+    let speaks = |trace: &Option<bool>| trace.map_or(0.0, |is_traced| if is_traced { without } else { with });
+    let found = segments(&traces.iter().map(speaks).collect::<Vec<f64>>(), with);
+    let known = traces.iter().flatten().count() as f64;
+    let hit = |stretch: &Segment| {
+        let (traced, others) = traced_outside(&traces, &stretch.points);
+        if traced < threshold("usual_traced") * others
+            || traced < (threshold("least_traced") * known).max(1.0)
+        {
             return None;
         }
         let first = checks.get(stretch.points.start)?;
         let last = checks.get(stretch.points.end.checked_sub(1)?)?;
-        let inside = traces.get(stretch.points.clone()).unwrap_or_default();
-        let untraced = inside.iter().filter(|trace| **trace == 1.0).count();
+        let inside = || traces.get(stretch.points.clone()).unwrap_or_default().iter().flatten();
+        let untraced = inside().filter(|is_traced| !**is_traced).count();
         Some(Hit {
             factor: series.factor.clone(),
             started: first.ts,
@@ -66,19 +75,19 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             rows: untraced,
             evidence: Evidence::default()
                 .number("checks_without_trace", untraced as f64)
-                .number("checks", stretch.rows as f64)
-                .number("traced_otherwise", outside.0 / outside.1),
+                .number("checks", inside().count() as f64)
+                .number("traced_otherwise", traced / others),
         })
     };
     found.iter().filter_map(hit).collect()
 }
 
 /// Checks outside a stretch: traced ones and all.
-fn traced_outside(traces: &[f64], stretch: &Excess) -> (f64, f64) {
-    let before = traces.get(..stretch.points.start).unwrap_or_default();
-    let behind = traces.get(stretch.points.end..).unwrap_or_default();
-    let known = || before.iter().chain(behind).filter(|trace| trace.is_finite());
-    (known().filter(|trace| **trace == 0.0).count() as f64, known().count() as f64)
+fn traced_outside(traces: &[Option<bool>], stretch: &Range<usize>) -> (f64, f64) {
+    let before = traces.get(..stretch.start).unwrap_or_default();
+    let behind = traces.get(stretch.end..).unwrap_or_default();
+    let known = || before.iter().chain(behind).flatten();
+    (known().filter(|is_traced| **is_traced).count() as f64, known().count() as f64)
 }
 
 /// What the monitor told within a window around a time: raw signals as readings, and minutes' values.
@@ -166,8 +175,13 @@ mod tests {
             (hits.len(), hits[0].started / HOUR_US, hits[0].ended / HOUR_US, hits[0].rows),
             (1, 1560, 2905, 9)
         );
-        let every_second = found(PATTERN, detect, &outlet(|hour| !DEED.contains(&hour) || hour == 1728));
-        assert_eq!(every_second.len(), 1);
+        // Of the nine four are made: they stay one stretch, of five.
+        let every_second = found(PATTERN, detect, &outlet(|hour| !DEED.contains(&hour) || hour % 336 == 48));
+        assert_eq!(
+            (every_second.len(), every_second[0].started / HOUR_US, every_second[0].ended / HOUR_US),
+            (1, 1560, 2905)
+        );
+        assert_eq!(every_second[0].rows, 5);
     }
 
     #[test]

@@ -4,22 +4,25 @@
 //! then arrives late, among rows that arrived in time.
 //!
 //! Formula: a row is late where it arrives `late_hours` or more after its interval. It is edited where by then
-//! a quarter or more of the rows after it had arrived in time, so that the line worked. Each edited hour counts
-//! 1 − `suspect`, each other −`suspect`: a stretch is where more than that share is edited. Score:
-//! the share, `suspect` → 0.5, `certain` → 1, of stretches with `least_rows` or more.
+//! a quarter or more of the rows after it had arrived in time, so that the line worked. A stretch is where edited
+//! rows are of a share `within` rather than `elsewhere`, as the logarithms of both tell. Score: the share,
+//! `suspect` → 0.5, `certain` → 1, of stretches with `least_rows` or more.
 //!
-//! Excused: rows held back by an outage of line or platform, while nothing else arrives; a run of `run_hours` or more
-//! late rows unless their median is lower by `fall` than that of as many rows on either side of the run.
+//! Excused: rows held back by an outage of line or platform, while nothing else arrives; neighbouring rows that
+//! arrive together, and `run_hours` or more that arrive in order: what an outage lost is sent again so, and edits
+//! pick hours. Unless a run of `run_hours` or more lies wholly lower: its upper quartile `fall` below the lower
+//! quartile of as many rows on either side of it, and so do half of such runs and at least two.
 //!
 //! Example: in 30 days, 720 hours, 180 arrive three days late, the others at once: a share of 0.25. With `suspect` 0.1
 //! and `certain` 0.3 the score is 0.5 + 0.5 × 0.15 ÷ 0.2 = 0.875.
 
 use std::ops::Range;
 
+use super::evidence::evidence;
 use super::excess::finite;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet, Points};
-use super::robust::median;
+use super::robust::{median, quantile};
 use super::score::score;
 use super::segments::{Segment, segments};
 use super::thresholds::Thresholds;
@@ -38,25 +41,27 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
     const HOUR_S: f64 = 3600.0;
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let late_s = threshold("late_hours") * HOUR_S;
-    if !points.delay_s.iter().any(|delay| *delay >= late_s) {
+    let least = points.grid.points(threshold("least_rows"));
+    let late = points.delay_s.iter().filter(|delay| **delay >= late_s).count();
+    if late < least {
         return Vec::new();
     }
-    let (suspect, certain) = (threshold("suspect"), threshold("certain"));
-    let mut edited = late_edit(&points.delay_s, points.grid.hours(1) * HOUR_S, late_s);
-    let runs = late_runs(&points.delay_s, late_s);
-    let long = runs.into_iter().filter(|run| run.len() >= points.grid.points(threshold("run_hours")));
-    for run in long.filter(|run| !is_lower(&points.value, run, threshold("fall"))) {
-        edited.iter_mut().take(run.end).skip(run.start).for_each(|edited| *edited = None);
+    let step_s = points.grid.hours(1) * HOUR_S;
+    let resent =
+        excused(points, late_s, step_s, points.grid.points(threshold("run_hours")), threshold("fall"));
+    // Most outlets have outages, and nothing else that is late.
+    if late.saturating_sub(resent.iter().map(Range::len).sum()) < least {
+        return Vec::new();
     }
-    let evidence: Vec<f64> = edited
+    let mut edited = late_edit(&points.delay_s, step_s, late_s);
+    for run in resent {
+        edited.get_mut(run).unwrap_or_default().fill(None);
+    }
+    let (with, without) = evidence(threshold("within"), threshold("elsewhere"));
+    let speaks: Vec<f64> = edited
         .iter()
-        .map(|edited| match edited {
-            Some(true) => 1.0 - suspect,
-            Some(false) => -suspect,
-            None => 0.0,
-        })
+        .map(|edited| edited.map_or(0.0, |is_edited| if is_edited { with } else { without }))
         .collect();
-    let least = points.grid.points(threshold("least_rows"));
     let hit = |segment: Segment| {
         let inside = edited.get(segment.points.clone()).unwrap_or_default();
         let rows = inside.iter().filter(|edited| **edited == Some(true)).count();
@@ -73,7 +78,7 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
             factor: series.factor.clone(),
             started: span.start,
             ended: span.end,
-            score: score(share, suspect, certain),
+            score: score(share, threshold("suspect"), threshold("certain")),
             rows,
             evidence: Evidence::default()
                 .number("share", share)
@@ -82,28 +87,70 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
                 .number("median_in_time", value_where(false)),
         })
     };
-    segments(&evidence, least as f64 * suspect).into_iter().filter_map(hit).collect()
+    segments(&speaks, with).into_iter().filter_map(hit).collect()
 }
 
-/// Runs of late rows.
-fn late_runs(delays: &[f64], late_s: f64) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for (at, _) in delays.iter().enumerate().filter(|(_, delay)| **delay >= late_s) {
-        match runs.last_mut() {
-            Some(run) if run.end == at => run.end = at + 1,
-            _ => runs.push(at..at + 1),
-        }
+/// The runs of late rows that an outage accounts for. Runs of `long` rows that lie lower by
+/// `fall` are not among them where there are two or more, and half of all long runs: one is lower by chance.
+fn excused(points: &Points, late_s: f64, step_s: f64, long: usize, fall: f64) -> Vec<Range<usize>> {
+    let mut runs = resent(&points.delay_s, step_s, late_s, long);
+    let longer = |runs: &[Range<usize>]| runs.iter().filter(|run| run.len() >= long).count();
+    let is_lowered = |run: &Range<usize>| run.len() >= long && is_lower(points, run, fall);
+    let lowered: Vec<Range<usize>> = runs.iter().filter(|run| is_lowered(run)).cloned().collect();
+    if lowered.len() >= 2 && lowered.len() * 2 >= longer(&runs) {
+        runs.retain(|run| !lowered.contains(run));
     }
     runs
 }
 
-/// Whether the median of a run is lower by `fall` than that of as many rows on either side of it.
-fn is_lower(values: &[f64], run: &Range<usize>, fall: f64) -> bool {
-    let mut beside = finite(values.get(run.start.saturating_sub(run.len())..run.start).unwrap_or_default());
-    let end = values.len().min(run.end.saturating_add(run.len()));
-    beside.extend(finite(values.get(run.end..end).unwrap_or_default()));
-    let inside = median(&mut finite(values.get(run.clone()).unwrap_or_default()));
-    inside <= (1.0 - fall) * median(&mut beside)
+/// Runs of late rows that were sent again as an outage's are: two or more that arrived together, within half an
+/// interval of `step_s` seconds from each to the next, and `long` or more that arrived in order.
+///
+/// ```
+/// use plume_udfs::patterns::late_edit::resent;
+/// // Hours 1 to 3 arrive together, two days late; hours 5 and 6 a day apart.
+/// let delays = [0.0, 180e3, 176.4e3, 172.8e3, 0.0, 90e3, 172.8e3];
+/// assert_eq!(resent(&delays, 3600.0, 86400.0, 12), [1..4]);
+/// ```
+pub fn resent(delays: &[f64], step_s: f64, late_s: f64, long: usize) -> Vec<Range<usize>> {
+    let half = step_s / 2.0;
+    let mut together = runs_of_late(delays, late_s, |before, delay| (step_s + delay - before).abs() <= half);
+    let mut in_order = runs_of_late(delays, late_s, |before, delay| step_s + delay - before >= -half);
+    in_order.retain(|run| run.len() >= long);
+    // Each long one stands for those within it.
+    let is_within = |run: &Range<usize>| {
+        let next = in_order.partition_point(|other| other.end < run.end);
+        in_order.get(next).is_some_and(|other| other.start <= run.start)
+    };
+    together.retain(|run| run.len() > 1 && !is_within(run));
+    together.extend(in_order);
+    together
+}
+
+/// Runs of late rows, in which each follows the one before as `follows` asks of their two delays.
+fn runs_of_late(delays: &[f64], late_s: f64, follows: impl Fn(f64, f64) -> bool) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let mut before = f64::NAN;
+    for (at, delay) in delays.iter().copied().enumerate() {
+        if delay >= late_s {
+            match runs.last_mut() {
+                Some(run) if run.end == at && follows(before, delay) => run.end = at + 1,
+                _ => runs.push(at..at + 1),
+            }
+        }
+        before = delay;
+    }
+    runs
+}
+
+/// Whether the upper quartile of a run lies `fall` below the lower quartile of as many rows on either side of it.
+fn is_lower(points: &Points, run: &Range<usize>, fall: f64) -> bool {
+    let known = |rows: Range<usize>| rows.map(|row| points.usable_value(row)).filter(|v| v.is_finite());
+    let end = points.len().min(run.end.saturating_add(run.len()));
+    let before = known(run.start.saturating_sub(run.len())..run.start);
+    let mut beside: Vec<f64> = before.chain(known(run.end..end)).collect();
+    let mut inside: Vec<f64> = known(run.clone()).collect();
+    quantile(&mut inside, 0.75) <= (1.0 - fall) * quantile(&mut beside, 0.25)
 }
 
 /// Whether each row was edited: later than `late_s` seconds although, by then, many of the rows after it,
@@ -175,6 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_is_lower_than_anything_around_it_is_found() {
+        // 72 of 400 hours, a share of 0.18, are sent again a day after them.
+        let later = |at: usize, _, _| if at % 400 < 72 { (96 - at % 400) as f64 * 3600.0 } else { 60.0 };
+        let mut lowered = outlet_of(later);
+        let value = &mut lowered.factors[0].fine.value;
+        (0..HALF_YEAR).filter(|at| at % 400 < 72).for_each(|at| value[at] *= 0.3);
+        assert!(!found(PATTERN, detect, &lowered).is_empty());
+    }
+
+    #[test]
     fn an_outage_that_is_made_good_is_not() {
         // Three outages of four days; what was held back arrives at their end.
         let outage = |at: usize, _, _| if at % 1400 < 96 { (96 - at % 1400) as f64 * 3600.0 } else { 60.0 };
@@ -182,6 +239,9 @@ mod tests {
         // Lost by the platform, and asked for a month later.
         let lost = |at: usize, _, _| if at % 1400 < 200 { 30.0 * DAY_S } else { 60.0 };
         assert_eq!(found(PATTERN, detect, &outlet_of(lost)), []);
+        // Made good a day after the line came back: by then 24 h of others had arrived.
+        let later = |at: usize, _, _| if at % 1400 < 72 { (96 - at % 1400) as f64 * 3600.0 } else { 60.0 };
+        assert_eq!(found(PATTERN, detect, &outlet_of(later)), []);
     }
 
     #[test]

@@ -12,15 +12,21 @@
 //! parameter's relative change, `suspect` → 0.5, `certain` → 1.
 //!
 //! Excused: a change near a maintenance or a notice on record (within `record_share` of the usual interval
-//! between them, at most `record_hours`); hours that can't be judged; flow or velocity near 0.
+//! between them, at most `record_hours`; where hours around the change are unknown, near either end of them); a low ratio from the first hour on that ends with such a record, since
+//! that is the change, and what was before it is the former figure; a fall of which the flow shows less than
+//! half before temperature and humidity are allowed for, so that these were shown wrong and not the flow; hours
+//! that can't be judged; flow or velocity near 0.
 //!
 //! Example: flow 100 at velocity 10, later 75 at velocity 10: ln 7.5 − ln 10 = −0.288, a fall of
 //! 1 − exp(−0.288) = 0.25. With `suspect` 0.03 and `certain` 0.1 the score is 1.
 
+use std::ops::Range;
+
 use plume_datasets::factors::Medium;
 
+use super::departure::shift_in;
 use super::documented::{Documented, maintenance_of};
-use super::excess::falls;
+use super::excess::{Excess, falls};
 use super::hit::{Evidence, Hit};
 use super::outlet::{Grid, Outlet, ParamRecord};
 use super::score::score;
@@ -47,7 +53,7 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 
 fn documented(outlet: &Outlet, factor: &str, thresholds: &Thresholds<'_>) -> Documented {
     let threshold = |key| thresholds.of(factor, outlet.hours.grain(), key);
-    let times = maintenance_of(outlet, factor).flat_map(|record| [record.span.start, record.span.end]);
+    let times = maintenance_of(outlet, factor).map(|record| record.span.start);
     Documented::new(times.collect(), threshold("record_share"), threshold("record_hours"))
 }
 
@@ -65,9 +71,15 @@ fn of_flow(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Option<Vec<Hit>> {
     let least_fall = -(1.0 - suspect).ln();
     let (found, tolerance) = falls(&ratios, least_fall, threshold("noise"), threshold("least_hours"));
     let documented = documented(outlet, &flow.factor, thresholds);
+    let is_documented = |stretch: &Excess| {
+        let changed = points.span(&change_of(&ratios, stretch, threshold("least_hours")));
+        documented.accounts_for(changed.start) || documented.accounts_for(changed.end)
+    };
+    let as_sent: Vec<f64> = ratios.iter().zip(&states).map(|(ratio, state)| ratio + state.ln()).collect();
+    let is_of_flow = |stretch: &Excess| -shift_in(&as_sent, &stretch.points) >= stretch.typical / 2.0;
     let hits = found.into_iter().map(|stretch| (points.span(&stretch.points), stretch));
-    let undocumented = hits.filter(|(span, _)| !documented.accounts_for(span.start));
-    let hit = |(span, stretch): (std::ops::Range<i64>, super::excess::Excess)| {
+    let undocumented = hits.filter(|(_, stretch)| !is_documented(stretch) && is_of_flow(stretch));
+    let hit = |(span, stretch): (Range<i64>, Excess)| {
         let fall = 1.0 - (-stretch.typical).exp();
         Hit {
             factor: flow.factor.clone(),
@@ -79,6 +91,19 @@ fn of_flow(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Option<Vec<Hit>> {
         }
     };
     Some(undocumented.map(hit).collect())
+}
+
+/// The points between which the figure changed: from the last ratio known before the stretch to its first one.
+/// Where fewer than `few` are known before, nobody saw it begin, and the change is that at its end.
+fn change_of(ratios: &[f64], stretch: &Excess, few: f64) -> Range<usize> {
+    let Range { start, end } = stretch.points;
+    let before = ratios.get(..start).unwrap_or_default();
+    if before.iter().filter(|ratio| ratio.is_finite()).count() as f64 >= few {
+        let last = before.iter().rposition(|ratio| ratio.is_finite());
+        return last.map_or(0, |last| last + 1)..start;
+    }
+    let behind = ratios.get(end..).unwrap_or_default();
+    end..end + behind.iter().position(|ratio| ratio.is_finite()).unwrap_or_default()
 }
 
 /// By how much a flow at standard state is smaller than at the flue gas's own, by hour; 1 where
@@ -159,7 +184,7 @@ fn of_params(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamChange {
     /// When it began and ended, µs.
-    pub span: std::ops::Range<i64>,
+    pub span: Range<i64>,
     /// Before.
     pub from: f64,
     /// While it lasted.
@@ -237,6 +262,29 @@ mod tests {
         let mut noticed = outlet(0.75);
         noticed.records.maintenance = vec![maintenance(DEED.start as i64 - 3..DEED.start as i64)];
         assert_eq!(found(PATTERN, detect, &noticed), []);
+    }
+
+    #[test]
+    fn a_noticed_rise_is_no_fall_before_it() {
+        // From the deed's end on the duct is told to be larger; all of the time before is low against it.
+        let mut risen = outlet(1.0);
+        risen.factors[0].fine.value[DEED.end / 2..].iter_mut().for_each(|flow| *flow *= 1.2);
+        assert_eq!(found(PATTERN, detect, &risen).len(), 1);
+        let notice = DEED.end as i64 / 2;
+        risen.records.maintenance = vec![maintenance(notice - 1..notice)];
+        assert_eq!(found(PATTERN, detect, &risen), []);
+    }
+
+    #[test]
+    fn a_humidity_that_is_shown_too_low_is_not() {
+        // 15 % of water, shown as 2 % while the deed lasts: (1 − 0.15) ÷ (1 − 0.02) is a fall by 13 %.
+        let mut dried = outlet(1.0);
+        let mut humidity = dried.factors[1].clone();
+        HUMIDITY.clone_into(&mut humidity.factor);
+        humidity.fine.value.fill(15.0);
+        humidity.fine.value[DEED].fill(2.0);
+        dried.factors.push(humidity);
+        assert_eq!(found(PATTERN, detect, &dried), []);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //!
 //! Formula: deviation = (mean of the parts − figure sent) ÷ the greater of the mean and `floor` of the
 //! span. The mean is taken twice, of the parts with flag N and of all, and for days of water once more
-//! weighted with the flow; the nearest counts. Hours and days with less than the share
-//! `coverage` of their parts say nothing. Score: the median deviation of the stretch, `suspect` → 0.5,
+//! weighted with the flow; the nearest counts. Hours and days of which less than the share
+//! `coverage` of the parts was received, whatever their flag, say nothing. Score: the median deviation of the stretch, `suspect` → 0.5,
 //! `certain` → 1; where rounding makes the outlet's usual deviation wide, it counts above `noise`
 //! standard deviations. A stretch of days begins within its first day, as much of it as deviates.
 //!
@@ -159,11 +159,15 @@ impl Parts {
         }
     }
 
-    /// The means that a sender may have made of parts; NaN where less than the share `coverage` is there.
+    /// The means that a sender may have made of parts; NaN where less than the share `coverage` was
+    /// received. A sender that leaves flagged parts out, or those without a flow, makes the mean of the rest.
     fn means(&self, parts: Range<usize>, coverage: f64) -> [f64; 3] {
-        let least = parts.len() as f64 * coverage;
-        let mean = |sums: &Sums| sums.mean(&parts, least);
-        [mean(&self.all), mean(&self.normal), self.weighted.as_ref().map_or(f64::NAN, mean)]
+        let of_all = self.all.mean(&parts, parts.len() as f64 * coverage);
+        if of_all.is_nan() {
+            return [f64::NAN; 3];
+        }
+        let of_any = |sums: &Sums| sums.mean(&parts, 1.0);
+        [of_all, of_any(&self.normal), self.weighted.as_ref().map_or(f64::NAN, of_any)]
     }
 }
 
@@ -254,6 +258,14 @@ mod tests {
             (outlet.factors[0].fine.value[at], outlet.factors[0].fine.flag[at]) = (80.0, b'C');
         }
         let mean = |day: &[f64]| day[1..].iter().sum::<f64>() / 23.0;
+        outlet.factors[0].sent_days =
+            honest.chunks_exact(24).enumerate().map(|(d, h)| (d as i64, mean(h))).collect();
+        assert_eq!(found(PATTERN, detect, &outlet), []);
+        // Two hours a day: 22 of 24, or 92 %, are left, but all 24 were received.
+        for at in (1..HALF_YEAR).step_by(24) {
+            (outlet.factors[0].fine.value[at], outlet.factors[0].fine.flag[at]) = (5.0, b'C');
+        }
+        let mean = |day: &[f64]| day[2..].iter().sum::<f64>() / 22.0;
         outlet.factors[0].sent_days =
             honest.chunks_exact(24).enumerate().map(|(d, h)| (d as i64, mean(h))).collect();
         assert_eq!(found(PATTERN, detect, &outlet), []);
