@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use clap::{Parser, ValueEnum};
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionConfig, SessionContext};
 use futures::TryStreamExt;
 use parquet::arrow::ArrowWriter;
 use plume_engine::session::options::PlumeOptions;
@@ -62,6 +62,14 @@ enum Query {
     FixedValuesScan,
     /// The same for substituted emissions: the quarter and what lies before it.
     EmissionsSubstitutedScan,
+    /// All patterns of tampering; the store reaches back to 2025-09-03, where their history begins.
+    FraudFindings,
+    /// The same for these, every table they read.
+    FraudFindingsScan,
+    /// Of the month and what it is compared with.
+    ConditionCorrelation,
+    /// The same for this.
+    ConditionCorrelationScan,
 }
 
 impl Query {
@@ -69,7 +77,12 @@ impl Query {
     fn is_scan(self) -> bool {
         matches!(
             self,
-            Self::ValidMonthsScan | Self::TotalsScan | Self::FixedValuesScan | Self::EmissionsSubstitutedScan
+            Self::ValidMonthsScan
+                | Self::TotalsScan
+                | Self::FixedValuesScan
+                | Self::EmissionsSubstitutedScan
+                | Self::FraudFindingsScan
+                | Self::ConditionCorrelationScan
         )
     }
 
@@ -77,8 +90,27 @@ impl Query {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// The statement; of a scan of several tables one a table, parted by semicolons.
     fn sql(self, engine: Engine) -> &'static str {
         match (self, engine) {
+            (Self::FraudFindings, _) => "SELECT * FROM fraud_findings('2026-01-01', '2026-02-01')",
+            (Self::FraudFindingsScan, _) => {
+                "SELECT mn, factor, ts, value, flag, converted, value_min, value_max, total, received_at, sample_time
+                 FROM hourly;
+                 SELECT mn, factor, ts, value, flag, converted, value_min, value_max, total, received_at, sample_time
+                 FROM minute;
+                 SELECT mn, factor, ts, value, flag FROM daily;
+                 SELECT mn, param, ts, value, flag FROM conditions;
+                 SELECT mn, factor, ts, signal, reading, logged, phase FROM raw_signals;
+                 SELECT mn, peer, received_at FROM packets"
+            }
+            (Self::ConditionCorrelation, _) => {
+                "SELECT * FROM condition_correlation('2026-01-01', '2026-02-01')"
+            }
+            (Self::ConditionCorrelationScan, _) => {
+                "SELECT mn, factor, ts, value, flag, total FROM hourly;
+                 SELECT mn, param, ts, value, flag FROM conditions"
+            }
             (Self::ValidMonthsScan | Self::FixedValuesScan, _) => {
                 "SELECT mn, factor, ts, value, flag FROM hourly"
             }
@@ -154,20 +186,25 @@ impl Runner {
         Ok(Self::Datafusion(context))
     }
 
-    async fn run(&self, query: Query, sql: &str) -> Result<Vec<RecordBatch>, Error> {
-        let frame = match self {
+    async fn frame(&self, sql: &str) -> Result<DataFrame, Error> {
+        Ok(match self {
             Self::Plume(session) => session.sql(sql).await?,
             Self::Datafusion(context) => context.sql(sql).await?,
-        };
+        })
+    }
+
+    async fn run(&self, query: Query, sql: &str) -> Result<Vec<RecordBatch>, Error> {
         if !query.is_scan() {
-            return Ok(frame.collect().await?);
+            return Ok(self.frame(sql).await?.collect().await?);
         }
-        let streams = frame.execute_stream_partitioned().await?;
-        let drained = streams.into_iter().map(|stream| {
-            tokio::spawn(stream.try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) }))
-        });
-        for rows in futures::future::try_join_all(drained).await? {
-            rows?;
+        for statement in sql.split(';') {
+            let streams = self.frame(statement).await?.execute_stream_partitioned().await?;
+            let drained = streams.into_iter().map(|stream| {
+                tokio::spawn(stream.try_fold(0, |rows, batch| async move { Ok(rows + batch.num_rows()) }))
+            });
+            for rows in futures::future::try_join_all(drained).await? {
+                rows?;
+            }
         }
         Ok(Vec::new())
     }
