@@ -26,6 +26,18 @@ pub enum Error {
     /// No table has the name.
     #[error("there is no table '{0}'; tables are: {1}")]
     NoTable(String, String),
+    /// No finding has the id.
+    #[error(
+        "there is no finding '{id}' from {from} to {to}; `plume findings list` tells those there are, and one listed with --period or --from and --to is asked for with the same"
+    )]
+    NoFinding {
+        /// The id.
+        id: String,
+        /// First of the hours asked for.
+        from: String,
+        /// End of the hours asked for.
+        to: String,
+    },
     /// An input file can't be read.
     #[error("{path}: {reason}")]
     Input {
