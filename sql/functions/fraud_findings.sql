@@ -19,10 +19,10 @@
 -- clause           where the pattern is stated (依据)
 -- dismissed        whether it was explained and dismissed: under its id, or as a finding of the same outlet, factor and pattern that it overlaps in time (是否核销)
 -- dismissal        finding_id under which table dismissals explains it: its own, else that of the overlapping finding dismissed last; NULL unless dismissed (核销线索编号)
--- Bounds move as data come and the id with them; an explained finding stays explained. Each way of knowing it again is a
--- join of its own, as one join by either would compare every finding with every dismissal; several dismissals that
--- overlap one finding are folded to one row.
 WITH judged AS (
+  -- Bounds move as data come and the id with them; an explained finding stays explained. Each way of knowing it again is a
+  -- join of its own, as one join by either would compare every finding with every dismissal; several dismissals that
+  -- overlap one finding are folded to one row.
   SELECT
     f.finding_id,
     f.mn,

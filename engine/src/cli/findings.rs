@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use datafusion::functions::math::expr_fn::round;
 use datafusion::prelude::{DataFrame, ident, lit};
 use plume_datasets::patterns::patterns;
 
@@ -33,6 +34,9 @@ const LISTED: [&str; 10] = [
     "severity",
     "dismissed",
 ];
+
+/// Decimals of a score in a table.
+const DECIMALS: i64 = 3;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FindingsCommand {
@@ -154,6 +158,14 @@ pub(super) async fn run(command: FindingsCommand) -> Result<()> {
 }
 
 impl HoursArgs {
+    /// What was asked for in words of the command line; `None` where that is all there is. What is
+    /// found where, and by which id, hangs on the hours that are looked at.
+    fn asked(&self) -> Option<String> {
+        let words = [("--period", &self.period), ("--from", &self.from), ("--to", &self.to)];
+        let given = words.iter().filter_map(|(word, value)| Some(format!("{word} '{}'", value.as_ref()?)));
+        Some(given.collect::<Vec<_>>().join(" ")).filter(|words| !words.is_empty())
+    }
+
     /// The hours asked for.
     async fn of(&self, session: &Session) -> Result<Range<i64>> {
         if let Some(period) = &self.period {
@@ -194,6 +206,9 @@ async fn list(args: ListArgs) -> Result<()> {
         let (from, to) = (time_text(hours.start), time_text(hours.end));
         let dismissed = if args.dismissed { "" } else { ", without those dismissed" };
         say(format_args!("findings from {from} to {to}, score {} and more{dismissed}", args.least_score));
+        if let Some(same) = args.hours.asked() {
+            say(format_args!("show and dismiss know these ids with the same {same}"));
+        }
     }
     output::write(listed, args.format, None).await
 }
@@ -211,7 +226,31 @@ fn listed(findings: DataFrame, args: &ListArgs) -> Result<DataFrame> {
     }
     let by = |column: &str| ident(column).sort(true, false);
     let order = vec![ident("score").sort(false, false), by("mn"), by("started"), by("factor"), by("pattern")];
-    Ok(findings.filter(asked)?.select(LISTED.map(ident).to_vec())?.sort(order)?)
+    let listed = findings.filter(asked)?.select(LISTED.map(ident).to_vec())?.sort(order)?;
+    match args.format {
+        OutputFormat::Table => Ok(listed.with_column("score", round(vec![ident("score"), lit(DECIMALS)]))?),
+        _ => Ok(listed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_go_by_name_or_number() {
+        for text in ["constant_value", "P1", "p1"] {
+            assert!(pattern(text).is_ok_and(|name| name == "constant_value"), "{text}");
+        }
+        assert!(pattern("P37").is_err_and(|error| error.to_string().contains("FROM patterns")));
+    }
+
+    #[test]
+    fn scores_lie_from_0_to_1_and_words_say_something() {
+        assert!(["0", "0.5", "1"].iter().all(|text| score(text).is_ok()));
+        assert!(["", "1.1", "-0.1", "NaN", "half"].iter().all(|text| score(text).is_err()));
+        assert!(not_empty(" \n").is_err() && not_empty(" x ").is_ok_and(|text| text == "x"));
+    }
 }
 
 /// Lands a dismissal and says what came of it.

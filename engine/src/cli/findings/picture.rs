@@ -13,6 +13,9 @@ use crate::{Error, Result};
 /// Size of the factor's panel and height of the load's.
 const SIZE: (u32, u32) = (1000, 420);
 const LOAD_HEIGHT: u32 = 200;
+/// Labels of the time, at most, and how far those of values stand apart.
+const X_LABELS: usize = 12;
+const PIXELS_A_LABEL: u32 = 40;
 const FONT: &str = "sans-serif";
 const SPAN: RGBColor = RGBColor(230, 120, 40);
 const VALUES: RGBColor = RGBColor(30, 90, 160);
@@ -35,7 +38,7 @@ pub(super) fn write(path: &Path, finding: &Finding, series: &Series) -> Result<(
     let written = std::fs::write(&partial, picture).and_then(|()| std::fs::rename(&partial, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&partial);
-        failed(error.to_string())
+        failed(format!("{error}; name a file that can be written"))
     })
 }
 
@@ -86,8 +89,15 @@ impl Panel<'_> {
             .build_cartesian_2d(hours, least..most)?;
         let corners = [(time(self.span.start), least), (time(self.span.end), most)];
         chart.draw_series([Rectangle::new(corners, SPAN.mix(0.2).filled())])?;
+        let labels = usize::try_from(area.dim_in_pixel().1 / PIXELS_A_LABEL).unwrap_or(1);
         let day = |time: &NaiveDateTime| time.format("%Y-%m-%d").to_string();
-        chart.configure_mesh().light_line_style(TRANSPARENT).x_labels(8).x_label_formatter(&day).draw()?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_labels(X_LABELS)
+            .y_labels(labels)
+            .x_label_formatter(&day)
+            .draw()?;
         for run in runs(self.points) {
             let points = || run.iter().map(|(ts, value)| (time(*ts), *value));
             match run {

@@ -43,7 +43,8 @@ fn words(finding: &Finding) -> String {
     line("looks for", &finding.looks_for);
     line("excused by", &finding.excuses);
     line("clause", &finding.clause);
-    line("dismissed", &finding.dismissal.as_ref().map_or_else(|| "no".to_owned(), dismissed));
+    let dismissal = finding.dismissal.as_ref();
+    line("dismissed", &dismissal.map_or_else(|| "no".to_owned(), |d| dismissed(finding, d)));
     text.push_str("\nevidence\n");
     evidence(&finding.evidence, &mut text);
     text
@@ -59,14 +60,20 @@ impl Finding {
     }
 }
 
-/// Who dismissed it, when and why; and as what, where its bounds or its id were others then.
-fn dismissed(dismissal: &Dismissal) -> String {
+/// Who dismissed it, when and why; and as what, where its bounds were others then.
+fn dismissed(finding: &Finding, dismissal: &Dismissal) -> String {
     let who = if dismissal.who.is_empty() { "somebody" } else { &dismissal.who };
-    let at = dismissal.at.map_or_else(String::new, |at| format!(", {}", time_text(at)));
-    let then = dismissal.span.as_ref().map_or_else(String::new, |span| {
-        format!(" (as {}, {} to {})", dismissal.finding_id, time_text(span.start), time_text(span.end))
-    });
+    let at = dismissal.at.map_or_else(String::new, |at| format!(" on {}", to_second(at)));
+    let then =
+        dismissal.span.as_ref().filter(|span| **span != finding.span).map_or_else(String::new, |span| {
+            let id = &dismissal.finding_id;
+            format!(" (then it was {id}, {} to {})", time_text(span.start), time_text(span.end))
+        });
     format!("yes, by {who}{at}: {}{then}", dismissal.reason)
+}
+
+fn to_second(ts: i64) -> String {
+    time_text(ts).chars().take_while(|character| *character != '.').collect()
 }
 
 /// Every figure by its name; those within another one below its name.
