@@ -1,6 +1,7 @@
 """`plume findings`: lists, one finding shown, dismissals that hold."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -249,3 +250,25 @@ def test_a_dismissal_was_not_known_before_it_was_said(store):
     ok(dismiss(store, only_id(store)))
     query = "SELECT bool_or(dismissed) AS d FROM fraud_findings('2026-01-01', '2026-02-01')"
     assert (store.scalar(query), store.scalar(query, as_of="2026-03-01")) == ("true", "false")
+
+
+def test_dismissals_of_an_older_plume_are_told_of_and_can_be_landed_again(store):
+    store.ingest_frame("hourly", hourly())
+    finding = only_id(store)
+    older = pd.DataFrame({"finding_id": [finding], "reason": ["in test"], "who": ["lin"]})
+    store.ingest_frame("dismissals", older)
+    # As it was before the columns that tell what was dismissed.
+    table = store.path / "tables" / "dismissals"
+    log = table / "_delta_log" / f"{0:020}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    meta = next(action["metaData"] for action in actions if "metaData" in action)
+    schema = json.loads(meta["schemaString"])
+    added = ("mn", "factor", "pattern", "started", "ended")
+    schema["fields"] = [field for field in schema["fields"] if field["name"] not in added]
+    meta["schemaString"] = json.dumps(schema)
+    log.write_text("".join(json.dumps(action) + "\n" for action in actions))
+    failed(findings(store, "list"), naming=["dismissals", *added, "tables/dismissals", "plume ingest"])
+    elsewhere = store.scratch / "dismissals"
+    shutil.move(table, elsewhere)
+    assert store.ingest("dismissals", *elsewhere.glob("*.parquet"))["landed"] == 1
+    assert listed(store) == [] and store.scalar("SELECT reason FROM dismissals") == "in test"

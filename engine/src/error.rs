@@ -23,6 +23,16 @@ pub enum Error {
         /// The newest format known here.
         known: String,
     },
+    /// The table was made before it had all of its columns.
+    #[error(
+        "table {table} of this store was made by an older plume and lacks {lacks}; move its folder tables/{table} elsewhere and land the Parquet files in it again with `plume ingest --table {table}`"
+    )]
+    OlderColumns {
+        /// The table.
+        table: String,
+        /// The columns.
+        lacks: String,
+    },
     /// No table has the name.
     #[error("there is no table '{0}'; tables are: {1}")]
     NoTable(String, String),
