@@ -326,7 +326,7 @@ async fn run_command(command: Command) -> Result<()> {
         Command::Sql(args) => sql(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Verify(args) => verify::run(args).await,
-        Command::Findings(command) => findings::run(command).await,
+        Command::Findings(command) => Box::pin(findings::run(command)).await,
         Command::Compact(args) => run_compact(&args.store).await,
         Command::Vacuum(args) => run_vacuum(&args.store).await,
         Command::Check(args) => run_check(&args.store).await,

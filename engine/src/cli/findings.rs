@@ -233,26 +233,6 @@ fn listed(findings: DataFrame, args: &ListArgs) -> Result<DataFrame> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_go_by_name_or_number() {
-        for text in ["constant_value", "P1", "p1"] {
-            assert!(pattern(text).is_ok_and(|name| name == "constant_value"), "{text}");
-        }
-        assert!(pattern("P37").is_err_and(|error| error.to_string().contains("FROM patterns")));
-    }
-
-    #[test]
-    fn scores_lie_from_0_to_1_and_words_say_something() {
-        assert!(["0", "0.5", "1"].iter().all(|text| score(text).is_ok()));
-        assert!(["", "1.1", "-0.1", "NaN", "half"].iter().all(|text| score(text).is_err()));
-        assert!(not_empty(" \n").is_err() && not_empty(" x ").is_ok_and(|text| text == "x"));
-    }
-}
-
 /// Lands a dismissal and says what came of it.
 async fn lay_down(args: DismissArgs) -> Result<()> {
     let who = match args.who {
@@ -271,4 +251,24 @@ async fn lay_down(args: DismissArgs) -> Result<()> {
     };
     writeln!(std::io::stdout(), "{finding_id} {done}: {pattern} of {factor} at {mn}, {started} to {ended}")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_go_by_name_or_number() {
+        for text in ["constant_value", "P1", "p1"] {
+            assert!(pattern(text).is_ok_and(|name| name == "constant_value"), "{text}");
+        }
+        assert!(pattern("P37").is_err_and(|error| error.to_string().contains("FROM patterns")));
+    }
+
+    #[test]
+    fn scores_lie_from_0_to_1_and_words_say_something() {
+        assert!(["0", "0.5", "1"].iter().all(|text| score(text).is_ok()));
+        assert!(["", "1.1", "-0.1", "NaN", "half"].iter().all(|text| score(text).is_err()));
+        assert!(not_empty(" \n").is_err() && not_empty(" x ").is_ok_and(|text| text == "x"));
+    }
 }
