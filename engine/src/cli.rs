@@ -5,6 +5,7 @@
 
 mod demo;
 mod export;
+mod findings;
 mod ingest;
 mod output;
 mod prompt;
@@ -57,6 +58,9 @@ enum Command {
     Export(ExportArgs),
     /// Compute an export again as of then and tell what differs
     Verify(VerifyArgs),
+    /// Signs of tampering: list them, show one, dismiss one that was explained
+    #[command(subcommand)]
+    Findings(findings::FindingsCommand),
     /// Merge files, keep the order, move superseded versions out
     Compact(StoreArgs),
     /// Drop files that no commit refers to
@@ -295,6 +299,7 @@ impl Command {
             Self::Sql(args) => Some(&args.store),
             Self::Export(args) => Some(&args.store),
             Self::Verify(args) => Some(&args.store),
+            Self::Findings(command) => Some(command.store()),
             Self::Compact(args) | Self::Vacuum(args) | Self::Check(args) => Some(&args.store),
             Self::Generate(_) | Self::Dictionary { .. } => None,
         }
@@ -321,6 +326,7 @@ async fn run_command(command: Command) -> Result<()> {
         Command::Sql(args) => sql(args).await,
         Command::Export(args) => export::run(args).await,
         Command::Verify(args) => verify::run(args).await,
+        Command::Findings(command) => Box::pin(findings::run(command)).await,
         Command::Compact(args) => run_compact(&args.store).await,
         Command::Vacuum(args) => run_vacuum(&args.store).await,
         Command::Check(args) => run_check(&args.store).await,

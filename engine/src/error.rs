@@ -23,9 +23,31 @@ pub enum Error {
         /// The newest format known here.
         known: String,
     },
+    /// The table was made before it had all of its columns.
+    #[error(
+        "table {table} of this store was made by an older plume and lacks {lacks}; move its folder tables/{table} elsewhere and land the Parquet files in it again with `plume ingest --table {table}`"
+    )]
+    OlderColumns {
+        /// The table.
+        table: String,
+        /// The columns.
+        lacks: String,
+    },
     /// No table has the name.
     #[error("there is no table '{0}'; tables are: {1}")]
     NoTable(String, String),
+    /// No finding has the id.
+    #[error(
+        "there is no finding '{id}' from {from} to {to}; `plume findings list` tells those there are, and one listed with --period or --from and --to is asked for with the same"
+    )]
+    NoFinding {
+        /// The id.
+        id: String,
+        /// First of the hours asked for.
+        from: String,
+        /// End of the hours asked for.
+        to: String,
+    },
     /// An input file can't be read.
     #[error("{path}: {reason}")]
     Input {

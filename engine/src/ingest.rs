@@ -22,9 +22,11 @@ mod source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
 use plume_datasets::schema::{Table, table};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::session::{Session, options};
 use crate::store::delta::input_id;
@@ -127,6 +129,36 @@ pub async fn ingest(session: &Session, request: &IngestRequest, progress: &dyn P
     }
     session.snapshots().refresh().await;
     Ok(report)
+}
+
+/// Lands rows that no file holds, like a decision somebody took, the way those of a file land. Each
+/// call is an input of its own: what is said again after something else was said is a version.
+///
+/// # Errors
+///
+/// Where a row can't land; then none does.
+pub async fn land_rows(
+    session: &Session,
+    table: &'static Table,
+    rows: RecordBatch,
+    source: &str,
+) -> Result<Counts> {
+    let id = input_id("rows", Sha256::new_with_prefix(Uuid::new_v4()));
+    let labelled_by_end = LabelledByEnd::read(session).await?;
+    let (map, now) = (Map::default(), options::now());
+    let normaliser = Normaliser { table, map: &map, source, now, labelled_by_end: &labelled_by_end };
+    let raw = RawBatch { table: table.name, rows: Some(rows), ..RawBatch::default() };
+    let normalised = normaliser.normalise(&raw)?;
+    if let Some(reject) = normalised.rejects.first() {
+        return Err(Error::Usage(format!("table {}: {}", table.name, reject.reason)));
+    }
+    let mut landing = TableLanding::new(session, table, &id).await?;
+    landing.counts.read += normalised.read_rows();
+    landing.push(session, normalised.rows).await?;
+    landing.finish(session).await?;
+    let counts = landing.commit(&id).await?;
+    session.snapshots().refresh().await;
+    Ok(counts)
 }
 
 /// The error of a strict ingest in which rows were rejected.

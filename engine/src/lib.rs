@@ -9,6 +9,7 @@
 pub mod cli;
 mod error;
 pub mod export;
+pub mod findings;
 pub mod ingest;
 pub mod province_files;
 pub mod session;

@@ -17,25 +17,53 @@
 -- evidence         JSON: the figures a reader can check; also: the patterns that overlap it (证据)
 -- rows        [1]  rows that it rests on (数据条数)
 -- clause           where the pattern is stated (依据)
--- dismissed        whether it was explained and dismissed (是否核销)
+-- dismissed        whether it was explained and dismissed: under its id, or as a finding of the same outlet, factor and pattern that it overlaps in time (是否核销)
+-- dismissal        finding_id under which table dismissals explains it: its own, else that of the overlapping finding dismissed last; NULL unless dismissed (核销线索编号)
+WITH judged AS (
+  -- Bounds move as data come and the id with them; an explained finding stays explained. Each way of knowing it again is a
+  -- join of its own, as one join by either would compare every finding with every dismissal; several dismissals that
+  -- overlap one finding are folded to one row.
+  SELECT
+    f.finding_id,
+    f.mn,
+    f.factor,
+    f.pattern,
+    f.started,
+    f.ended,
+    f.score,
+    f.evidence,
+    f.rows,
+    coalesce(i.finding_id, last_value(o.finding_id ORDER BY o.received_at, o.finding_id)) AS dismissal
+  FROM province_findings($from, $to) AS f
+  LEFT JOIN dismissals AS i ON i.finding_id = f.finding_id
+  LEFT JOIN dismissals AS o
+    ON
+      o.mn = f.mn
+      AND o.factor = f.factor
+      AND o.pattern = f.pattern
+      AND o.started < f.ended
+      AND f.started < o.ended
+  GROUP BY
+    f.finding_id, f.mn, f.factor, f.pattern, f.started, f.ended, f.score, f.evidence, f.rows, i.finding_id
+)
 SELECT
-  f.finding_id,
-  f.mn,
-  f.factor,
-  f.pattern,
+  j.finding_id,
+  j.mn,
+  j.factor,
+  j.pattern,
   p.mechanism,
-  f.started,
-  f.ended,
-  f.score,
+  j.started,
+  j.ended,
+  j.score,
   CASE
-    WHEN f.score >= rule_number('finding_high', f.started) THEN 'high'
-    WHEN f.score >= rule_number('finding_medium', f.started) THEN 'medium'
+    WHEN j.score >= rule_number('finding_high', j.started) THEN 'high'
+    WHEN j.score >= rule_number('finding_medium', j.started) THEN 'medium'
     ELSE 'low'
   END AS severity,
-  f.evidence,
-  f.rows,
+  j.evidence,
+  j.rows,
   p.clause,
-  d.finding_id IS NOT NULL AS dismissed
-FROM province_findings($from, $to) AS f
-JOIN patterns AS p ON p.pattern = f.pattern
-LEFT JOIN dismissals AS d ON d.finding_id = f.finding_id
+  j.dismissal IS NOT NULL AS dismissed,
+  j.dismissal
+FROM judged AS j
+JOIN patterns AS p ON p.pattern = j.pattern

@@ -119,6 +119,8 @@ columns! {
     THRESHOLD_KEY = "key" Text "" "threshold, as table pattern_thresholds names it" "阈值名";
     THRESHOLD_VALUE = "value" Float "of the threshold" "what it is for this outlet" "阈值";
     FINDING_ID = "finding_id" Text "" "id of the finding" "线索编号";
+    EXPLANATION = "reason" Text "" "why it is no tampering" "核销原因";
+    DISMISSED_ENDED = "ended" Timestamp "" "when it ended, as it was dismissed; NULL: only the id tells what was dismissed" "结束时间";
     WHO = "who" Text "" "who did it" "操作人";
     ACTION = "action" Text "" "what was done" "操作";
 }

@@ -271,7 +271,7 @@ pub const TABLES: &[Table] = &[
         zh: "线索核销",
         clause: "decisions on findings of this engine [default]",
         key: &["finding_id"],
-        columns: &[FINDING_ID, REASON, WHO],
+        columns: &[FINDING_ID, EXPLANATION, WHO, MN, FACTOR, PATTERN, STARTED, DISMISSED_ENDED],
         partitioning: Partitioning::Whole,
     },
     Table {

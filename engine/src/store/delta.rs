@@ -210,6 +210,7 @@ impl DeltaLog {
     fn snapshot_of(&self, state: DeltaTableState) -> Result<Snapshot> {
         PROTOCOL.can_read_from(&state).map_err(DeltaTableError::from)?;
         self.check_format(&state)?;
+        self.check_columns(&state)?;
         let mut files: Vec<LiveFile> =
             state.log_data().iter().map(|view| live_file(self.table, view)).collect::<Result<_>>()?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -228,6 +229,18 @@ impl DeltaLog {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Files are read as the table's columns, all of them; those of a table made before a column
+    /// was added can't be.
+    fn check_columns(&self, state: &DeltaTableState) -> Result<()> {
+        let schema = state.schema();
+        let lacks = self.table.all_columns().filter(|column| schema.field(column.name).is_none());
+        let lacks: Vec<&str> = lacks.map(|column| column.name).collect();
+        if lacks.is_empty() {
+            return Ok(());
+        }
+        Err(Error::OlderColumns { table: self.name.clone(), lacks: lacks.join(", ") })
     }
 
     /// Makes the table if it doesn't exist.

@@ -5,6 +5,7 @@
 mod dice;
 mod dictionary;
 mod editions;
+mod findings;
 mod frame_model;
 mod fuzz;
 mod ingest;
