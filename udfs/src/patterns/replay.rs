@@ -171,10 +171,12 @@ fn votes(values: &[f64], rule: &ReplayRule) -> Vec<(u32, u32)> {
         if is_known { (value.to_bits() as f64 * per_bit) as i64 } else { UNKNOWN }
     };
     let bins: Vec<i64> = values.iter().map(bin).collect();
-    // The latest place of each key, found by a part of it and then one after another.
-    let size = (2 * bins.len()).next_power_of_two().max(2);
+    // The latest place of each key, found by a part of it and then one after another. Twice as many slots
+    // as places, so that most are free.
+    let size = (2 * bins.len() + 1).next_power_of_two();
     let shift = 64 - size.trailing_zeros();
-    let mut latest = vec![(0_u64, NONE); size];
+    let mut latest = vec![NONE; size];
+    let mut keys_at = vec![0_u64; bins.len()];
     let leaving = (0..keys).fold(1_u64, |power, _| power.wrapping_mul(ODD));
     let (mut key, mut known) = (0_u64, 0);
     let mut votes = Vec::new();
@@ -194,9 +196,12 @@ fn votes(values: &[f64], rule: &ReplayRule) -> Vec<(u32, u32)> {
         if known < keys {
             continue;
         }
+        if let Some(of_place) = keys_at.get_mut(at) {
+            *of_place = key;
+        }
         let mut slot = (key.wrapping_mul(ODD) >> shift) as usize;
-        while let Some((other, place)) = latest.get_mut(slot) {
-            if *place != NONE && *other != key {
+        while let Some(place) = latest.get_mut(slot) {
+            if *place != NONE && keys_at.get(*place as usize) != Some(&key) {
                 slot = (slot + 1) % size;
                 continue;
             }
@@ -205,7 +210,7 @@ fn votes(values: &[f64], rule: &ReplayRule) -> Vec<(u32, u32)> {
             if is_vote && has_distinct(bins.get(at + 1 - keys..=at).unwrap_or_default(), rule.distinct) {
                 votes.push((distance, at as u32));
             }
-            (*other, *place) = (key, at as u32);
+            *place = at as u32;
             break;
         }
     }
