@@ -135,7 +135,9 @@ const UNKNOWN: i64 = i64::MIN;
 fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
     let mut votes = votes(values, rule);
     votes.sort_unstable();
-    let is_vote = |votes: &&[(u32, u32)]| votes.len() >= rule.votes && is_worth_a_look(values, votes, rule);
+    let weights = evidence(rule.within, rule.elsewhere);
+    let is_vote =
+        |votes: &&[(u32, u32)]| votes.len() >= rule.votes && is_worth_a_look(values, votes, rule, weights);
     let of_distance = votes.chunk_by(|a, b| a.0 == b.0).filter(is_vote);
     let counted = of_distance.filter_map(|votes| votes.first().map(|vote| (votes.len(), vote.0 as usize)));
     let mut counted: Vec<(usize, usize)> = counted.collect();
@@ -145,14 +147,14 @@ fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
 
 /// Whether the hours around the votes of a distance equal their past for long enough; where votes lie
 /// far from one another they may.
-fn is_worth_a_look(values: &[f64], votes: &[(u32, u32)], rule: &ReplayRule) -> bool {
+fn is_worth_a_look(values: &[f64], votes: &[(u32, u32)], rule: &ReplayRule, weights: (f64, f64)) -> bool {
     let (Some((distance, first)), Some((_, last))) = (votes.first(), votes.last()) else { return false };
     let (distance, first, last) = (*distance as usize, *first as usize, *last as usize);
     if last - first > 2 * rule.least {
         return true;
     }
     let reach = first.saturating_sub(rule.least).max(distance)..last + rule.keys + rule.least;
-    let found = greatest(says(values, distance, rule, reach));
+    let found = greatest(says(values, distance, rule.tolerance, weights, reach));
     found.is_some_and(|found| found.points.len() >= rule.least)
 }
 
@@ -244,21 +246,23 @@ fn equal(
     now.windows(2).zip(then.windows(2)).map(move |(now, then)| is_equal(now, then, tolerance))
 }
 
-/// What points of a reach, from its second on, say of a replay at a distance.
+/// What points of a reach, from its second on, say of a replay at a distance: the one weight where they
+/// are equal, the other where they aren't.
 fn says(
     values: &[f64],
     distance: usize,
-    rule: &ReplayRule,
+    tolerance: f64,
+    (speaks, against): (f64, f64),
     reach: Range<usize>,
 ) -> impl Iterator<Item = f64> {
-    let (speaks, against) = evidence(rule.within, rule.elsewhere);
     let of = move |is| if is { speaks } else { against };
-    equal(values, distance, rule.tolerance, reach).map(move |is| is.map_or(0.0, of))
+    equal(values, distance, tolerance, reach).map(move |is| is.map_or(0.0, of))
 }
 
 /// The clearest stretch of values that equal those at a distance before them.
 fn at_distance(values: &[f64], distance: usize, rule: &ReplayRule) -> Option<Replay> {
-    let found = greatest(says(values, distance, rule, distance..values.len()))?.points;
+    let weights = evidence(rule.within, rule.elsewhere);
+    let found = greatest(says(values, distance, rule.tolerance, weights, distance..values.len()))?.points;
     let count = |reach: Range<usize>| {
         let known = equal(values, distance, rule.tolerance, reach).flatten();
         known.fold((0, 0), |(equal, all), is| (equal + usize::from(is), all + 1))
