@@ -10,8 +10,8 @@
 //!
 //! Excused: values of 0 and at or below the detection limit, stopped hours, hours after maintenance (not
 //! usable, so never in a run); figures within an analyser's zero drift, a share `floor` of its range; a
-//! value that is the least of the whole series and that other runs stand at, too, for half as long or
-//! more, which is what a detection limit that nobody registered looks like; a figure that as many points
+//! value below which hardly anything lies (`below`) and that other runs stand at, too, for half as long
+//! or more, which is what a detection limit that nobody registered looks like; a figure that as many points
 //! stand at in shorter runs, and more than at all others in such, which is a clamp's and no frozen one; a
 //! plant that its load or flow shows at rest (`running`); and few decimals: where values repeat by
 //! themselves (pH with one decimal), a run must be `coarse` times as long as elsewhere, and as the third
@@ -46,11 +46,18 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     }
     let (share, coarse) = (threshold("coarse_share"), threshold("coarse"));
     let times = |run: &ConstantRun| coarseness(&values, &runs, run.value.abs() / 2.0, least, share, coarse);
-    let floor = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let at_floor: usize = runs.iter().filter(|run| run.value <= floor).map(|run| run.rows).sum();
     let drift = series.monitor.range_high * threshold("floor");
+    let known = values.iter().filter(|value| !value.is_nan()).count() as f64;
+    let stands_elsewhere = |run: &ConstantRun| {
+        let at = runs.iter().filter(|other| other.value == run.value).map(|other| other.rows);
+        2 * at.sum::<usize>() >= 3 * run.rows
+    };
+    let is_low = |run: &ConstantRun| {
+        let below = values.iter().filter(|value| **value < run.value).count();
+        below as f64 <= threshold("below") * known
+    };
     let is_floor = |run: &&ConstantRun| {
-        run.value == 0.0 || run.value.abs() <= drift || (run.value <= floor && 2 * at_floor >= 3 * run.rows)
+        run.value == 0.0 || run.value.abs() <= drift || (stands_elsewhere(run) && is_low(run))
     };
     let hit = |run: &ConstantRun| {
         let span = points.span(&run.points);

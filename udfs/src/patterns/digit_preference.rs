@@ -142,7 +142,18 @@ fn preference(units: &[Option<i64>], multiple: i64, rule: &DigitRule) -> Option<
     let (multiples, rows) = count(units.get(greatest.points.clone()).unwrap_or_default(), multiple);
     let rest = (all_multiples - multiples) as f64 * multiple as f64;
     let is_clear = rows as f64 >= rule.least && rest <= rule.rest * (all - rows) as f64;
-    (is_clear && (all - rows) as f64 >= rule.least).then_some((greatest.points, greatest.evidence))
+    let is_clear = is_clear && (all - rows) as f64 >= rule.least;
+    let is_pile = || is_pile(units.get(greatest.points.clone()).unwrap_or_default(), multiple);
+    (is_clear && !is_pile()).then_some((greatest.points, greatest.evidence))
+}
+
+/// Whether one figure makes most of the multiples, as a clamp's does: people type more than one.
+fn is_pile(units: &[Option<i64>], multiple: i64) -> bool {
+    let mut multiples: Vec<i64> =
+        units.iter().flatten().copied().filter(|unit| unit % multiple == 0).collect();
+    multiples.sort_unstable();
+    let greatest = multiples.chunk_by(|a, b| a == b).map(<[i64]>::len).max();
+    greatest.unwrap_or_default() * 2 > multiples.len()
 }
 
 /// Whether figures are so few that their last digit is no resolution: a coarse signal was converted to
@@ -234,7 +245,8 @@ mod tests {
         let mut values = vec![1.03; 401];
         values.iter_mut().skip(5).step_by(10).for_each(|value| *value = 1.1);
         values[100..300].fill(1.03);
-        (100..300).filter(|at| at % 2 == 1).for_each(|at| values[at] = 1.1);
+        // 1.1, 1.2 and 1.3 in turn.
+        (100..300).filter(|at| at % 2 == 1).for_each(|at| values[at] = 1.1 + (at / 2 % 3) as f64 / 10.0);
         values[100] = 1.2;
         values[199] = 1.07;
         let found = digit_preference(&values, &rule).unwrap();

@@ -38,6 +38,8 @@ pub struct FlatTopRule {
     pub distinct: f64,
     /// How far the median of the others lies below it, as a share of it.
     pub depth: f64,
+    /// Points that the clamp may have lasted before the first, and behind the last one at the figure.
+    pub way: usize,
 }
 
 impl FlatTopRule {
@@ -56,6 +58,7 @@ impl FlatTopRule {
             frozen: of("frozen"),
             distinct: of("distinct"),
             depth: of("depth"),
+            way: series.fine.grid.points(of("way")),
         }
     }
 }
@@ -63,7 +66,8 @@ impl FlatTopRule {
 /// Values that pile up at their greatest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlatTop {
-    /// From the first to the last point at the figure.
+    /// From the first to the last point at the figure, and half of the way, though not farther than two
+    /// days, to the nearest ones above it: the clamp was set and lifted some time on that way.
     pub points: Range<usize>,
     /// The figure.
     pub value: f64,
@@ -79,7 +83,7 @@ pub struct FlatTop {
 /// use plume_udfs::patterns::flat_top::{FlatTopRule, flat_top};
 /// let rule = FlatTopRule {
 ///     tolerance: 0.001, least: 4.0, share: 0.1, elsewhere: 0.01, above: 0.01, above_elsewhere: 0.1,
-///     pile: 2.0, frozen: 0.95, distinct: 2.0, depth: 0.03,
+///     pile: 2.0, frozen: 0.95, distinct: 2.0, depth: 0.03, way: 2,
 /// };
 /// // 7 is exceeded before and after, never between.
 /// let values = [8.0, 9.0, 8.5, 7.0, 7.0, 6.0, 7.0, 7.0, 5.0, 7.0, 9.5, 8.0];
@@ -128,7 +132,17 @@ fn at_figure(values: &[f64], value: f64, rule: &FlatTopRule) -> Option<FlatTop> 
     }
     let (distinct, greatest) = distinct_and_greatest_count(others);
     let is_pile = top.at as f64 >= rule.pile * greatest as f64 && distinct as f64 >= rule.distinct;
-    is_pile.then_some(top)
+    is_pile.then(|| FlatTop { points: halfway(values, top.points, value + reach, rule.way), ..top })
+}
+
+/// A stretch, and half of the way to the nearest values above a figure, at most `way` points.
+fn halfway(values: &[f64], points: Range<usize>, figure: f64, way: usize) -> Range<usize> {
+    let is_above = |value: &f64| *value > figure;
+    let before = values.get(..points.start).unwrap_or_default().iter().rev();
+    let after = values.get(points.end..).unwrap_or_default();
+    let start = before.take(2 * way).position(is_above).map_or(0, |free| free / 2);
+    let end = after.iter().take(2 * way).position(is_above).map_or(0, |free| free / 2);
+    points.start - start..points.end + end
 }
 
 /// The value that most often follows itself, and the one that does so between lower ones, each the

@@ -167,3 +167,63 @@ pub fn limit_chasing(days: &[DayHalves], rule: &ChasingRule) -> Option<Chase> {
     let rows = within.iter().filter(|day| day.mean.is_finite()).count();
     Some(Chase { days: stretch, in_band, rows, correlation })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::survival::{assert_found, even, found, hourly, stack, survives};
+    use super::*;
+
+    const NAME: &str = "limit_chasing";
+
+    /// From day 60 to 119 one day in `every` has a mean of 49 of a limit of 50: 14 hours of 49 + by, then
+    /// 10 of 49 − `answer` × by.
+    fn chased(every: usize, answer: f64) -> Vec<f64> {
+        let mut values = stack(101, 4320);
+        for (day, part) in even(102, 60).into_iter().enumerate().filter(|(day, _)| day % every == 0) {
+            let (by, start) = (6.0 * (part - 0.5), (60 + day) * 24);
+            values[start..start + 14].fill(49.0 + by);
+            values[start + 14..start + 24].fill(49.0 - answer * by);
+        }
+        values
+    }
+
+    #[test]
+    fn planted_days_are_found() {
+        // What the morning has too much, 14 × by, the evening makes up for: 10 × 1.4 × by.
+        assert_found(NAME, detect, &hourly(chased(1, 1.4)), 1440, 2880, 0);
+        // The last of one day in two is day 118.
+        assert_found(NAME, detect, &hourly(chased(2, 1.4)), 1440, 2856, 0);
+    }
+
+    #[test]
+    fn what_is_near_the_limit_by_itself_is_excused() {
+        assert!(found(NAME, detect, &hourly(stack(103, 4320))).is_empty());
+        // Evenings like the mornings, at a set-point of 49 ± 0.3.
+        let steady = (0..4320).map(|hour| 49.0 + 0.3 * ((hour / 24 % 7) as f64 / 3.0 - 1.0)).collect();
+        assert!(found(NAME, detect, &hourly(steady)).is_empty());
+        // A process around 48 ± 3 passes the band: as many days lie beside it.
+        let passing = stack(104, 4320).iter().map(|value| 48.0 + (value - 25.0)).collect();
+        assert!(found(NAME, detect, &hourly(passing)).is_empty());
+    }
+
+    #[test]
+    fn the_worked_example() {
+        // Ten days in the band of 0.97 to 1. Evenings rank as the mornings turned round:
+        // d² = 81 + 49 + 25 + 9 + 1 + 1 + 9 + 25 + 49 + 81 = 330, 1 − 6 × 330 ÷ 990 = −1.
+        let days: Vec<DayHalves> = (0..10)
+            .map(|at| f64::from(at) / 1000.0)
+            .map(|by| DayHalves { mean: 0.98, early: 0.98 + by, late: 0.98 - by })
+            .collect();
+        let rule = ChasingRule { band: 0.03, least: 10.0, within: 0.3, elsewhere: 0.1, pile: 3.0 };
+        let found = limit_chasing(&days, &rule).unwrap();
+        assert_eq!((found.in_band, found.rows), (10, 10));
+        assert!((found.correlation + 1.0).abs() < 1e-12);
+        // Nine aren't enough.
+        assert_eq!(limit_chasing(&days[1..], &rule), None);
+    }
+
+    #[test]
+    fn nothing_makes_it_fall_over() {
+        survives(NAME, detect);
+    }
+}

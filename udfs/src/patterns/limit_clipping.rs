@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_off_as_converted_is_found_as_that() {
+        // Measured values are 0.9 to 1.1 times what was sent as converted.
+        let mut outlet = clipped(2.0);
+        for series in &mut outlet.factors {
+            series.fine.converted = series.fine.value.clone();
+            let parts = even(45, series.fine.len());
+            series.fine.value.iter_mut().zip(parts).for_each(|(value, part)| *value *= 0.9 + 0.2 * part);
+        }
+        assert_found(NAME, detect, &outlet, 1440, 2880, 24);
+    }
+
+    #[test]
     fn set_points_are_excused() {
         assert!(found(NAME, detect, &hourly(stack(43, 4320))).is_empty());
         // Regulated to 0.96 of the limit, nearer and farther from it.

@@ -135,7 +135,9 @@ const UNKNOWN: i64 = i64::MIN;
 fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
     let mut votes = votes(values, rule);
     votes.sort_unstable();
-    let is_vote = |votes: &&[(u32, u32)]| votes.len() >= rule.votes && is_worth_a_look(values, votes, rule);
+    let weights = evidence(rule.within, rule.elsewhere);
+    let is_vote =
+        |votes: &&[(u32, u32)]| votes.len() >= rule.votes && is_worth_a_look(values, votes, rule, weights);
     let of_distance = votes.chunk_by(|a, b| a.0 == b.0).filter(is_vote);
     let counted = of_distance.filter_map(|votes| votes.first().map(|vote| (votes.len(), vote.0 as usize)));
     let mut counted: Vec<(usize, usize)> = counted.collect();
@@ -145,14 +147,14 @@ fn distances(values: &[f64], rule: &ReplayRule) -> Vec<usize> {
 
 /// Whether the hours around the votes of a distance equal their past for long enough; where votes lie
 /// far from one another they may.
-fn is_worth_a_look(values: &[f64], votes: &[(u32, u32)], rule: &ReplayRule) -> bool {
+fn is_worth_a_look(values: &[f64], votes: &[(u32, u32)], rule: &ReplayRule, weights: (f64, f64)) -> bool {
     let (Some((distance, first)), Some((_, last))) = (votes.first(), votes.last()) else { return false };
     let (distance, first, last) = (*distance as usize, *first as usize, *last as usize);
     if last - first > 2 * rule.least {
         return true;
     }
     let reach = first.saturating_sub(rule.least).max(distance)..last + rule.keys + rule.least;
-    let found = greatest(says(values, distance, rule, reach));
+    let found = greatest(says(values, distance, rule.tolerance, weights, reach));
     found.is_some_and(|found| found.points.len() >= rule.least)
 }
 
@@ -171,10 +173,12 @@ fn votes(values: &[f64], rule: &ReplayRule) -> Vec<(u32, u32)> {
         if is_known { (value.to_bits() as f64 * per_bit) as i64 } else { UNKNOWN }
     };
     let bins: Vec<i64> = values.iter().map(bin).collect();
-    // The latest place of each key, found by a part of it and then one after another.
-    let size = (2 * bins.len()).next_power_of_two().max(2);
+    // The latest place of each key, found by a part of it and then one after another. Twice as many slots
+    // as places, so that most are free.
+    let size = (2 * bins.len() + 1).next_power_of_two();
     let shift = 64 - size.trailing_zeros();
-    let mut latest = vec![(0_u64, NONE); size];
+    let mut latest = vec![NONE; size];
+    let mut keys_at = vec![0_u64; bins.len()];
     let leaving = (0..keys).fold(1_u64, |power, _| power.wrapping_mul(ODD));
     let (mut key, mut known) = (0_u64, 0);
     let mut votes = Vec::new();
@@ -194,9 +198,12 @@ fn votes(values: &[f64], rule: &ReplayRule) -> Vec<(u32, u32)> {
         if known < keys {
             continue;
         }
+        if let Some(of_place) = keys_at.get_mut(at) {
+            *of_place = key;
+        }
         let mut slot = (key.wrapping_mul(ODD) >> shift) as usize;
-        while let Some((other, place)) = latest.get_mut(slot) {
-            if *place != NONE && *other != key {
+        while let Some(place) = latest.get_mut(slot) {
+            if *place != NONE && keys_at.get(*place as usize) != Some(&key) {
                 slot = (slot + 1) % size;
                 continue;
             }
@@ -205,7 +212,7 @@ fn votes(values: &[f64], rule: &ReplayRule) -> Vec<(u32, u32)> {
             if is_vote && has_distinct(bins.get(at + 1 - keys..=at).unwrap_or_default(), rule.distinct) {
                 votes.push((distance, at as u32));
             }
-            (*other, *place) = (key, at as u32);
+            *place = at as u32;
             break;
         }
     }
@@ -239,21 +246,23 @@ fn equal(
     now.windows(2).zip(then.windows(2)).map(move |(now, then)| is_equal(now, then, tolerance))
 }
 
-/// What points of a reach, from its second on, say of a replay at a distance.
+/// What points of a reach, from its second on, say of a replay at a distance: the one weight where they
+/// are equal, the other where they aren't.
 fn says(
     values: &[f64],
     distance: usize,
-    rule: &ReplayRule,
+    tolerance: f64,
+    (speaks, against): (f64, f64),
     reach: Range<usize>,
 ) -> impl Iterator<Item = f64> {
-    let (speaks, against) = evidence(rule.within, rule.elsewhere);
     let of = move |is| if is { speaks } else { against };
-    equal(values, distance, rule.tolerance, reach).map(move |is| is.map_or(0.0, of))
+    equal(values, distance, tolerance, reach).map(move |is| is.map_or(0.0, of))
 }
 
 /// The clearest stretch of values that equal those at a distance before them.
 fn at_distance(values: &[f64], distance: usize, rule: &ReplayRule) -> Option<Replay> {
-    let found = greatest(says(values, distance, rule, distance..values.len()))?.points;
+    let weights = evidence(rule.within, rule.elsewhere);
+    let found = greatest(says(values, distance, rule.tolerance, weights, distance..values.len()))?.points;
     let count = |reach: Range<usize>| {
         let known = equal(values, distance, rule.tolerance, reach).flatten();
         known.fold((0, 0), |(equal, all), is| (equal + usize::from(is), all + 1))

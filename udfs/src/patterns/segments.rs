@@ -90,13 +90,11 @@ pub fn greatest(evidence: impl IntoIterator<Item = f64>) -> Option<Segment> {
     let mut best = Segment { points: 0..0, evidence: 0.0 };
     let (mut start, mut sum) = (0, 0.0);
     for (at, of_point) in evidence.into_iter().enumerate() {
-        if of_point.is_nan() {
-            continue;
-        }
-        if sum <= 0.0 {
-            (start, sum) = (at, 0.0);
-        }
-        sum += of_point;
+        // Chosen, not branched to: the evidence of a plain series can't be foretold.
+        let of_point = if of_point.is_nan() { 0.0 } else { of_point };
+        let is_fresh = sum <= 0.0;
+        start = if is_fresh { at } else { start };
+        sum = if is_fresh { of_point } else { sum + of_point };
         if sum > best.evidence {
             best = Segment { points: start..at + 1, evidence: sum };
         }
