@@ -11,6 +11,7 @@ use super::hit::{Evidence, Hit};
 use super::outlet::Points;
 use super::robust::{median, median_and_mad, quantile};
 use super::segments::{Segment, segments};
+use crate::time::DAY_HOURS;
 
 /// Values that levels are taken from; more add time, not truth.
 const SAMPLE: usize = 900;
@@ -123,6 +124,38 @@ pub fn median_outside(values: &[f64], points: &Range<usize>) -> f64 {
 /// How far a stretch's median lies above that of the rest; NaN where one of them has no value.
 pub fn shift_in(values: &[f64], points: &Range<usize>) -> f64 {
     median_in(values, points) - median_outside(values, points)
+}
+
+/// Standard error of a stretch's shift: the standard deviation, from the MAD, of medians of 24 points outside of it,
+/// by the days in it and outside of it, of which `memory` count as one. Infinite where one of them has no day.
+pub fn shift_error(values: &[f64], stretch: &Range<usize>, memory: f64) -> f64 {
+    let day = DAY_HOURS as usize;
+    let finite =
+        |values: &[f64]| values.iter().copied().filter(|value| value.is_finite()).collect::<Vec<f64>>();
+    let is_outside = |at: usize| at + day <= stretch.start || at >= stretch.end;
+    let days = values.chunks(day).enumerate().filter(|(at, _)| is_outside(at * day));
+    let medians = days.map(|(_, day)| median(&mut finite(day))).filter(|median| median.is_finite());
+    let mut outside: Vec<f64> = medians.collect();
+    let days_outside = outside.len() as f64;
+    let days_inside = finite(values.get(stretch.clone()).unwrap_or_default()).len() as f64 / day as f64;
+    let of_days = (memory / days_inside + memory / days_outside).sqrt();
+    let error = MAD_TO_SD * median_and_mad(&mut outside).1 * of_days;
+    if error.is_nan() { f64::INFINITY } else { error }
+}
+
+/// Whether a series has a week at or below a share of its usual week, by means of the values that may be judged. What
+/// has none has no stretch of weeks there.
+pub fn has_low_week(points: &Points, share: f64) -> bool {
+    let week = 7 * DAY_HOURS as usize;
+    let values = points.value.chunks(week).zip(points.usable.chunks(week));
+    let mean = |(values, usable): (&[f64], &[bool])| {
+        let known = values.iter().zip(usable).filter(|(_, usable)| **usable);
+        let (sum, count) = known.fold((0.0, 0), |(sum, count), (value, _)| (sum + value, count + 1));
+        (count > DAY_HOURS).then_some(sum / count as f64)
+    };
+    let weeks: Vec<f64> = values.filter_map(mean).filter(|mean| mean.is_finite()).collect();
+    let most = share * median(&mut weeks.clone());
+    weeks.iter().any(|week| *week <= most)
 }
 
 /// Natural logarithms of the values that may be judged; NaN elsewhere and at 0 and below.

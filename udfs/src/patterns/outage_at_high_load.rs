@@ -5,20 +5,21 @@
 //!
 //! Formula: a gap is an hour with nothing received. It is high where the load is above its quantile
 //! `high_load`, or, where the load is unknown, where the last value, at most two hours old, is above
-//! `near` × limit. Evidence of an hour: ln(p₁ ÷ p₀) for a high gap and ln((1 − p₁) ÷ (1 − p₀))
-//! for a high hour without one, with p₁ = `rate` and p₀ the outlet's own share of gaps in other hours; a
-//! gap in another hour speaks against it as much as a high one for it. Within a stretch,
-//! lift = share of high hours that are gaps ÷ share of other hours that are. Score: the lesser of lift
+//! `near` × limit. Evidence of an hour: ln(p₁ ÷ p₀) where a high gap begins and ln((1 − p₁) ÷ (1 − p₀))
+//! for a high hour without one, with p₁ = `rate` and p₀ the outlet's own share of other hours in which a gap begins;
+//! a gap that begins in another hour speaks against it as much as a high one for it. A gap counts once, however long:
+//! an outage of a line lasts, and who cuts it does so often. Within a stretch,
+//! lift = share of high hours in which a gap begins ÷ share of other hours in which one does. Score: the lesser of lift
 //! (`suspect` → 0.5, `certain` → 1) and separate gaps (`suspect_gaps` → 0.5, `certain_gaps` → 1).
 //!
 //! Excused: one long outage, however high the load (separate gaps are counted); gaps whatever the
 //! load; flat load; stopped hours. An outage of the whole network shows only where outlets are compared:
 //! the evidence tells gaps and their hours for that.
 //!
-//! Example: 100 high hours, 40 of them gaps in 12 stretches; 300 others, 3 of them gaps: lift
-//! (40 ÷ 100) ÷ (3 ÷ 300) = 40. With `certain` 10 and `certain_gaps` 12 the score is 1.
+//! Example: 100 high hours, in 12 of which a gap begins; 300 others, in 3 of which one does: lift
+//! (12 ÷ 100) ÷ (3 ÷ 300) = 12. With `certain` 10 and `certain_gaps` 12 the score is 1.
 
-use super::excess::finite;
+use super::departure::sample;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::robust::quantile;
@@ -88,8 +89,8 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
 fn high_hours(load: &[f64], values: &[f64], share: f64, near: f64) -> Vec<Option<bool>> {
     /// How long a value tells of the hours after it.
     const MEMORY_HOURS: usize = 2;
-    let high = quantile(&mut finite(load), share);
-    let low = quantile(&mut finite(load), 1.0 - share);
+    let high = quantile(&mut sample(load), share);
+    let low = quantile(&mut sample(load), 1.0 - share);
     // A flat load has no high hours.
     let by_load =
         |hour: usize| load.get(hour).filter(|load| load.is_finite() && high > low).map(|load| *load > high);
@@ -115,6 +116,8 @@ struct Hours {
     other_gaps: usize,
     /// Gaps that begin high.
     separate: usize,
+    /// Gaps that begin in other hours.
+    other_separate: usize,
 }
 
 impl Hours {
@@ -131,6 +134,7 @@ impl Hours {
                 Some(false) => {
                     hours.other += 1;
                     hours.other_gaps += usize::from(gap);
+                    hours.other_separate += usize::from(gap && !was_gap);
                 }
                 None => {}
             }
@@ -139,19 +143,19 @@ impl Hours {
         hours
     }
 
-    /// Share of high hours that are gaps.
+    /// Share of high hours in which a gap begins.
     fn high_rate(&self) -> f64 {
-        self.high_gaps as f64 / self.high.max(1) as f64
+        self.separate as f64 / self.high.max(1) as f64
     }
 
-    /// Share of other hours that are gaps.
+    /// Share of other hours in which a gap begins.
     fn usual_rate(&self) -> f64 {
-        self.other_gaps as f64 / self.other.max(1) as f64
+        self.other_separate as f64 / self.other.max(1) as f64
     }
 }
 
-/// Evidence of each hour for gaps that stand where the load is high: `rate` is the share of high hours that are
-/// gaps where they are made, `usual` that of other hours.
+/// Evidence of each hour for gaps that stand where the load is high: `rate` is the share of high hours in
+/// which a gap begins where they are made, `usual` that of other hours.
 ///
 /// ```
 /// use plume_udfs::patterns::outage_at_high_load::outage_at_high_load;
@@ -164,11 +168,16 @@ impl Hours {
 pub fn outage_at_high_load(is_gap: &[bool], is_high: &[Option<bool>], rate: f64, usual: f64) -> Vec<f64> {
     let rate = rate.max(usual);
     let (gap, none) = ((rate / usual).ln(), ((1.0 - rate) / (1.0 - usual)).ln());
-    let of_hour = |(is_gap, is_high): (&bool, &Option<bool>)| match (is_gap, is_high) {
-        (true, Some(true)) => gap,
-        (false, Some(true)) => none,
-        (true, Some(false)) => -gap,
-        _ => 0.0,
+    let mut was_gap = false;
+    let of_hour = |(is_gap, is_high): (&bool, &Option<bool>)| {
+        let begins = *is_gap && !was_gap;
+        was_gap = *is_gap;
+        match (is_gap, is_high) {
+            (true, Some(true)) if begins => gap,
+            (false, Some(true)) => none,
+            (true, Some(false)) if begins => -gap,
+            _ => 0.0,
+        }
     };
     is_gap.iter().zip(is_high).map(of_hour).collect()
 }

@@ -1,28 +1,31 @@
 //! P21 `step_after_maintenance` (维护后骤降): values step down with a maintenance, and stay there.
 //!
 //! Mechanism: under cover of a maintenance a factor, a leak, a filter or a probe's place is
-//! changed. From then on everything is lower by one share.
+//! changed. From then on the values are lower by one share.
 //!
-//! Formula: step = mean of ln(value) over `window_hours` judged hours after the maintenance less that before; fall = 1 −
-//! exp(step). The same is computed at every day of the series: their usual size, by `noise`, is the tolerance. The
-//! mean after must lie below that of every such window before, too. Score: fall, `suspect` → 0.5, `certain` → 1,
-//! scaled down where the tolerance is above `suspect`. The stretch ends where ln(value) is nearer to
-//! the level before for longer than to the lower one.
+//! Formula: stretches of a week of evidence and more in which ln(value) stands at least `least` below its own
+//! level, and which begin with a maintenance: within `slack` hours of its end, or of when values may be judged
+//! again after it. Statistic: the fall, 1 − exp(−shift of the median); the shift must be `noise` times
+//! its own standard error, which the spread of the other days tells, of which `memory` count as one.
 //!
-//! Excused: production that changed by `load_change` over the same hours; a level seen before (a probe that fouls and
-//! is cleaned returns to its own level); dust, which falls when a probe is cleaned, unless it comes back
-//! at once or fell twice.
+//! Excused: production that changed by `load_change` over the same hours; another pollutant that moved by `others` of
+//! the shift and by `noise` standard errors of its own (another fuel, a pause, rain); a level seen before over `window_hours` (a probe that fouls and is cleaned
+//! returns to its own level); dust, which falls when a probe is cleaned, unless it comes back at once or fell twice;
+//! hours at which the plant is at rest.
 //!
-//! Example: ln(value) 4.0 for weeks, 3.6 after the maintenance: fall 1 − exp(−0.4) = 0.33. With `suspect` 0.2 and
-//! `certain` 0.4 the score is 0.5 + 0.5 × 0.13 ÷ 0.2 = 0.82.
+//! Example: ln(value) 4.0 for weeks, 3.6 after the maintenance: fall 1 − exp(−0.4) = 0.33. With `suspect` 0.18 and
+//! `certain` 0.4 the score is 0.5 + 0.5 × 0.15 ÷ 0.22 = 0.84.
 
+use std::ops::Range;
+
+use super::departure::{Departure, departures, has_low_week, logs, median_in, sample, shift_error, shift_in};
 use super::documented::maintenance_of;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet, Points};
-use super::robust::median;
+use super::rest::least_at_work;
 use super::score::score;
-use super::segments::segments;
 use super::thresholds::Thresholds;
+use crate::time::DAY_HOURS;
 
 /// Particulate matter: a probe that is cleaned shows less of it.
 const DUST: &str = "a34013";
@@ -35,184 +38,138 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let points = series.hours();
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let window = points.grid.points(threshold("window_hours"));
-    let maintained = maintained(outlet, series, points);
-    if maintained.is_empty() || points.len() < 2 * window {
+    let (least, window) = (threshold("least"), points.grid.points(threshold("window_hours")));
+    if !has_low_week(points, (-least).exp()) {
         return Vec::new();
     }
-    let logs: Vec<f64> =
-        points.usable_values().iter().map(|v| if *v > 0.0 { v.ln() } else { f64::NAN }).collect();
-    let means = Means::new(&logs);
-    let loads = Means::new(outlet.load());
-    let found = step_after_maintenance(&means, &maintained, window, threshold("noise"));
-    let (suspect, certain) = (threshold("suspect"), threshold("certain"));
-    let least = -(1.0 - suspect).ln();
+    let maintained = maintained(outlet, series, points);
+    if maintained.is_empty() {
+        return Vec::new();
+    }
+    let falls = falls(outlet, series, threshold("running"));
+    let found = departures(&falls, least, points.grid.points(threshold("stays_hours")) as f64);
+    let slack = points.grid.points(threshold("slack"));
     let mut hits: Vec<(bool, Hit)> = Vec::new();
-    let mut until = 0;
-    for step in found.into_iter().filter(|step| step.fall > 0.0) {
-        let load = loads.before(step.at, window).zip(loads.after(step.at, window));
-        let is_production = load.is_some_and(|(a, b)| (b / a - 1.0).abs() > threshold("load_change"));
-        let fall = 1.0 - (-step.fall).exp();
-        let score = score(fall * least / least.max(step.tolerance), suspect, certain);
-        if step.at < until || is_production || score == 0.0 {
+    for step in found {
+        let Some(cover) = step_after_maintenance(step.points.start, &maintained, slack) else { continue };
+        let error = shift_error(&falls, &step.points, threshold("memory"));
+        let is_noise = step.shift < threshold("noise") * error;
+        let is_production = load_changes(outlet.load(), &step.points) > threshold("load_change");
+        if is_noise || is_production || was_seen_before(&falls, &step, cover.start, window) {
             continue;
         }
-        let end = end_of(&logs, &step);
-        if end == step.at {
-            continue;
-        }
-        until = end;
-        let back_at_once = came_back(&means, end, window / 4).is_some_and(|rise| rise >= step.fall / 2.0);
-        let hit = Hit {
-            factor: series.factor.clone(),
-            started: points.grid.ts(step.at),
-            ended: points.grid.ts(end),
-            score,
-            rows: logs.get(step.at..end).unwrap_or_default().iter().filter(|log| log.is_finite()).count(),
-            evidence: Evidence::default()
-                .number("fall", fall)
-                .number("level_before", step.before.exp())
-                .number("level_after", step.after.exp())
-                .number("tolerance", 1.0 - (-step.tolerance).exp()),
+        let moved = |others: &Moved| {
+            others.shift >= threshold("others") * step.shift
+                && others.shift >= threshold("noise") * others.error
         };
-        hits.push((back_at_once, hit));
+        if others_moved(outlet, series, &step.points, threshold("memory")).iter().any(moved) {
+            continue;
+        }
+        let fall = 1.0 - (-step.shift).exp();
+        let evidence = Evidence::default()
+            .number("fall", fall)
+            .number("level_before", (-step.level).exp())
+            .number("standard_errors", step.shift / error)
+            .time("maintenance", points.grid.ts(cover.start));
+        let score = score(fall, threshold("suspect"), threshold("certain"));
+        let hit = step.hit(&series.factor, points, score, evidence);
+        let back_at_once = comes_back(&falls, &step);
+        hits.push((back_at_once, Hit { started: points.grid.ts(cover.start), ..hit }));
     }
     let is_repeated = hits.len() > 1;
     hits.retain(|(back_at_once, _)| series.factor != DUST || is_repeated || *back_at_once);
     hits.into_iter().map(|(_, hit)| hit).collect()
 }
 
-/// The points at which a maintenance ended, on record or by flag M.
-fn maintained(outlet: &Outlet, series: &FactorSeries, points: &Points) -> Vec<usize> {
+/// −ln of the values that may be judged; NaN elsewhere, and while the plant is at rest.
+fn falls(outlet: &Outlet, series: &FactorSeries, share: f64) -> Vec<f64> {
+    let load = outlet.load();
+    let least = least_at_work(&sample(load), share);
+    let is_at_rest = |hour: usize| load.get(hour).is_some_and(|load| *load <= least);
+    let of = |(hour, log): (usize, &f64)| if is_at_rest(hour) { f64::NAN } else { -log };
+    logs(series.hours()).iter().enumerate().map(of).collect()
+}
+
+/// The hours of maintenance, on record or by flag M.
+fn maintained(outlet: &Outlet, series: &FactorSeries, points: &Points) -> Vec<Range<usize>> {
     let grid = points.grid;
-    let point = |ts: i64| usize::try_from(ts.saturating_sub(grid.start).div_euclid(grid.step.max(1))).ok();
-    let on_record = maintenance_of(outlet, &series.factor).filter_map(|record| point(record.span.end));
-    let flags = points.flag.iter().zip(points.flag.iter().skip(1)).enumerate();
-    let by_flag = flags.filter(|(_, (flag, next))| **flag == b'M' && **next != b'M').map(|(at, _)| at + 1);
-    let mut ends: Vec<usize> = on_record.chain(by_flag).filter(|end| *end < points.len()).collect();
-    ends.sort_unstable();
-    ends.dedup();
-    ends
-}
-
-/// Means of a series' known values before and after any point, by running sums.
-#[derive(Debug, Clone)]
-pub struct Means {
-    /// Known values before each point, their sum; where the n-th known value stands.
-    known_before: Vec<usize>,
-    sums: Vec<f64>,
-}
-
-impl Means {
-    /// Of values, NaN where unknown.
-    pub fn new(values: &[f64]) -> Self {
-        let mut known_before = Vec::with_capacity(values.len() + 1);
-        let mut sums = vec![0.0];
-        let mut sum = 0.0;
-        known_before.push(0);
-        for value in values {
-            if value.is_finite() {
-                sum += value;
-                sums.push(sum);
-            }
-            known_before.push(sums.len() - 1);
+    let point = |ts: i64| {
+        usize::try_from(ts.saturating_sub(grid.start).div_euclid(grid.step.max(1))).unwrap_or_default()
+    };
+    let on_record = maintenance_of(outlet, &series.factor);
+    let mut spans: Vec<Range<usize>> =
+        on_record.map(|record| point(record.span.start)..point(record.span.end)).collect();
+    let mut at = 0;
+    for run in points.flag.chunk_by(|a, b| a == b) {
+        if run.first() == Some(&b'M') {
+            spans.push(at..at + run.len());
         }
-        Self { known_before, sums }
+        at += run.len();
     }
-
-    /// Mean of the `count` known values before a point; `None` where there are fewer.
-    pub fn before(&self, point: usize, count: usize) -> Option<f64> {
-        let to = *self.known_before.get(point)?;
-        self.mean(to.checked_sub(count)?, to)
-    }
-
-    /// Mean of the `count` known values from a point on; `None` where there are fewer.
-    pub fn after(&self, point: usize, count: usize) -> Option<f64> {
-        let from = *self.known_before.get(point)?;
-        self.mean(from, from.checked_add(count)?)
-    }
-
-    fn mean(&self, from: usize, to: usize) -> Option<f64> {
-        let mean = (self.sums.get(to)? - self.sums.get(from)?) / (to - from) as f64;
-        Some(mean).filter(|mean| mean.is_finite())
-    }
-
-    fn points(&self) -> usize {
-        self.known_before.len().saturating_sub(1)
-    }
+    spans
 }
 
-/// A step at the end of a maintenance.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Step {
-    /// Where the maintenance ended.
-    pub at: usize,
-    /// Mean before.
-    pub before: f64,
-    /// Mean after.
-    pub after: f64,
-    /// How much lower that is than before.
-    pub fall: f64,
-    /// What steps of this series may be for no reason.
-    pub tolerance: f64,
+/// By what share the median load of a stretch differs from that of the rest; 0 where nobody knows.
+fn load_changes(load: &[f64], points: &Range<usize>) -> f64 {
+    let within = median_in(load, points);
+    let outside = within - shift_in(load, points);
+    let change = (within / outside - 1.0).abs();
+    if change.is_nan() { 0.0 } else { change }
 }
 
-/// The steps down at the ends of maintenance, over `window` known values on either side, where the mean after is
-/// lower than that of any window before. Of steps within a window of one another the greatest.
+/// Whether the values stood as low for as long before the maintenance.
+fn was_seen_before(falls: &[f64], step: &Departure, before: usize, window: usize) -> bool {
+    let earlier = falls.get(..before).unwrap_or_default();
+    let low = step.level + step.shift;
+    // Windows that overlap by half, from the maintenance backwards.
+    (0..)
+        .map(|half| half * (window / 2).max(1))
+        .map_while(|back| Some(earlier.len().checked_sub(back)?..earlier.len() - back))
+        .map_while(|end| end.start.checked_sub(window).map(|start| start..end.start))
+        .any(|window| median_in(earlier, &window) >= low)
+}
+
+/// How far another series moved, up or down, and the standard error of that.
+struct Moved {
+    shift: f64,
+    error: f64,
+}
+
+/// How far the other pollutants of the medium moved over a stretch.
+fn others_moved(outlet: &Outlet, series: &FactorSeries, points: &Range<usize>, memory: f64) -> Vec<Moved> {
+    let is_other = |of: &&FactorSeries| of.factor != series.factor && of.medium == series.medium;
+    let moved = |of: &FactorSeries| {
+        let logs = logs(of.hours());
+        Moved { shift: shift_in(&logs, points).abs(), error: shift_error(&logs, points, memory) }
+    };
+    outlet.pollutants().filter(is_other).map(moved).collect()
+}
+
+/// Whether values rise at the end of a stretch by half of what they had fallen, from one pair of days to the next.
+fn comes_back(falls: &[f64], step: &Departure) -> bool {
+    let days = 2 * DAY_HOURS as usize;
+    let end = step.points.end;
+    let before = median_in(falls, &(end.saturating_sub(days)..end));
+    let after = median_in(falls, &(end..end.saturating_add(days).min(falls.len())));
+    before - after >= step.shift / 2.0
+}
+
+/// The maintenance that a step belongs to, the nearest: one within `slack` points of whose end, or of a day later, for
+/// until then values are not judged, the step stands.
 ///
 /// ```
-/// use plume_udfs::patterns::step_after_maintenance::{Means, step_after_maintenance};
-/// let values: Vec<f64> = (0..960).map(|at| if at < 480 { 4.0 } else { 3.6 }).collect();
-/// let steps = step_after_maintenance(&Means::new(&values), &[240, 480], 168, 4.0);
-/// assert_eq!(steps.len(), 1);
-/// assert_eq!(steps[0].at, 480);
-/// assert!((steps[0].fall - 0.4).abs() < 1e-9);
+/// use plume_udfs::patterns::step_after_maintenance::step_after_maintenance;
+/// let maintained = [100..103, 500..503];
+/// // A day after hour 503 the first value is judged.
+/// assert_eq!(step_after_maintenance(527, &maintained, 12), Some(&(500..503)));
+/// assert_eq!(step_after_maintenance(600, &maintained, 12), None);
 /// ```
-pub fn step_after_maintenance(means: &Means, maintained: &[usize], window: usize, noise: f64) -> Vec<Step> {
-    /// Points from one place of comparison to the next: a day of hours.
-    const STRIDE: usize = 24;
-    /// Standard deviation of a normal distribution over its median absolute value.
-    const PER_MEDIAN: f64 = 1.4826;
-    let step_at = |at: usize| Some((means.before(at, window)?, means.after(at, window)?));
-    let anywhere = (0..means.points()).step_by(STRIDE).filter_map(step_at);
-    let mut sizes: Vec<f64> = anywhere.map(|(before, after)| (after - before).abs()).collect();
-    let tolerance = noise * PER_MEDIAN * median(&mut sizes);
-    let mut steps: Vec<Step> = Vec::new();
-    for at in maintained.iter().copied() {
-        let Some((before, after)) = step_at(at) else { continue };
-        let fall = before - after;
-        // The window that ends in the middle of the maintenance is the one stepped from.
-        let earlier =
-            (0..at.saturating_sub(STRIDE)).step_by(STRIDE).filter_map(|at| means.before(at, window));
-        let lowest = earlier.fold(before, f64::min);
-        if fall <= tolerance / 2.0 || after >= lowest {
-            continue;
-        }
-        let step = Step { at, before, after, fall, tolerance };
-        match steps.last_mut() {
-            Some(last) if at - last.at < window => {
-                if step.fall > last.fall {
-                    *last = step;
-                }
-            }
-            _ => steps.push(step),
-        }
-    }
-    steps
-}
-
-/// Where the lower level ends: up to there the values' nearness to it is greatest.
-fn end_of(logs: &[f64], step: &Step) -> usize {
-    let middle = (step.before + step.after) / 2.0;
-    let evidence = |log: &f64| (middle - log).clamp(-step.fall, step.fall);
-    let evidence: Vec<f64> = logs.get(step.at..).unwrap_or_default().iter().map(evidence).collect();
-    let longest = segments(&evidence, 0.0).into_iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence));
-    step.at + longest.map_or(0, |segment| segment.points.end)
-}
-
-/// By how much the mean rises at a point, over `window` known values on either side.
-fn came_back(means: &Means, at: usize, window: usize) -> Option<f64> {
-    Some(means.after(at, window)? - means.before(at, window)?)
+pub fn step_after_maintenance(at: usize, maintained: &[Range<usize>], slack: usize) -> Option<&Range<usize>> {
+    let day = DAY_HOURS as usize;
+    let distance = |span: &&Range<usize>| {
+        span.end.saturating_sub(at).max(at.saturating_sub(span.end.saturating_add(day)))
+    };
+    maintained.iter().min_by_key(distance).filter(|span| distance(span) <= slack)
 }
 
 #[cfg(test)]
