@@ -47,16 +47,14 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
         let span = points.span(&stretch.points);
         let mut inside = finite(deviations.get(stretch.points).unwrap_or_default());
         let deviation = median(&mut inside);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(stretch.typical, suspect, certain),
-            rows: stretch.rows,
-            evidence: Evidence::default()
+        series.hit(
+            span,
+            score(stretch.typical, suspect, certain),
+            stretch.rows,
+            Evidence::default()
                 .number("deviation_s", deviation)
                 .number("usual_delay_s", median(&mut sample(&points.delay_s))),
-        }
+        )
     };
     found.into_iter().map(hit).collect()
 }

@@ -65,19 +65,16 @@ fn of_series(series: &FactorSeries, oxygen: &[f64], reference: f64, thresholds: 
     let hit = |points: Range<usize>| {
         let median = median_in(&ratios, &points);
         let within = ratios.get(points.clone()).unwrap_or_default();
-        let span = hours.span(&points);
         let implied = AIR - (AIR - reference) * median.exp();
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(median.abs(), threshold("suspect"), threshold("certain")),
-            rows: within.iter().filter(|ratio| ratio.is_finite()).count(),
-            evidence: Evidence::default()
+        series.hit(
+            hours.span(&points),
+            score(median.abs(), threshold("suspect"), threshold("certain")),
+            within.iter().filter(|ratio| ratio.is_finite()).count(),
+            Evidence::default()
                 .number("ratio", median.exp())
                 .number("implied_o2_reference", implied)
                 .number("o2_reference", reference),
-        }
+        )
     };
     conversion_mismatch(&ratios, least, few).into_iter().map(hit).collect()
 }

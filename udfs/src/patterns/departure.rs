@@ -39,15 +39,7 @@ pub struct Departure {
 impl Departure {
     /// A hit of this stretch on a series.
     pub fn hit(&self, factor: &str, on: &Points, score: f64, evidence: Evidence) -> Hit {
-        let span = on.span(&self.points);
-        Hit {
-            factor: factor.to_owned(),
-            started: span.start,
-            ended: span.end,
-            score,
-            rows: self.rows,
-            evidence,
-        }
+        Hit::new(factor, on.span(&self.points), score, self.rows, evidence)
     }
 }
 

@@ -67,18 +67,17 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         }
         let (greatest, fall) = pollutants.iter().zip(&falls).max_by(|a, b| a.1.total_cmp(b.1))?;
         let share = -(-shift).exp_m1();
-        let span = hours.span(&stretch.segment.points);
-        Some(Hit {
-            factor: greatest.0.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(share, suspect, threshold("certain")),
-            rows: stretch.diluted.len(),
-            evidence: Evidence::default()
-                .number("air_share", share)
-                .number("pollutant_fall", -(-fall).exp_m1())
-                .number("hours", stretch.diluted.len() as f64),
-        })
+        Some(
+            greatest.0.hit(
+                hours.span(&stretch.segment.points),
+                score(share, suspect, threshold("certain")),
+                stretch.diluted.len(),
+                Evidence::default()
+                    .number("air_share", share)
+                    .number("pollutant_fall", -(-fall).exp_m1())
+                    .number("hours", stretch.diluted.len() as f64),
+            ),
+        )
     };
     found.iter().filter_map(hit).collect()
 }

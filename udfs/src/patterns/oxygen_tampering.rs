@@ -8,7 +8,7 @@
 //! in points of %.
 //!
 //! Excused: less air in truth, as of a new burner, which moves other things: pollutants rise, or
-//! the flow falls, by at least half of the factor, or nitrogen oxides go either way by `burner`.
+//! the flow falls, by at least `part` of the factor, or nitrogen oxides go either way by `burner`.
 //!
 //! Example: O₂ from 9 to 6 % is a fall by 3 points; with `suspect` 1.2 and `certain` 4 its score
 //! is 0.5 + 0.5 × 1.8 ÷ 2.8 = 0.821.
@@ -50,8 +50,8 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         let is_burner = |(series, shift): &(&&FactorSeries, f64)| {
             series.factor == "a21002" && shift.abs() >= threshold("burner")
         };
-        let half = stretch.shift / 2.0;
-        of_all >= half || -shift_in(&flow, &stretch.points) >= half || shifts.iter().any(is_burner)
+        let part = stretch.shift * threshold("part");
+        of_all >= part || -shift_in(&flow, &stretch.points) >= part || shifts.iter().any(is_burner)
     };
     let hit = |stretch: &Departure| {
         let fall = -shift_in(&levels, &stretch.points);
