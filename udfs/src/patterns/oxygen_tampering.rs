@@ -13,7 +13,9 @@
 //! Example: O₂ from 9 to 6 % is a fall by 3 points; with `suspect` 1.2 and `certain` 4 its score
 //! is 0.5 + 0.5 × 1.8 ÷ 2.8 = 0.821.
 
-use super::departure::{Departure, densest, departures, less_load, log_of_positive, logs, sample, shift_in};
+use super::departure::{
+    Departure, densest, departures, every_fifth, less_load, log_of_positive, logs, sample, shift_in,
+};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::robust::median;
@@ -29,11 +31,10 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let hours = series.hours();
     let threshold = |key| thresholds.of("a19001", hours.grid.grain(), key);
     let (load, oxygen) = (outlet.load(), hours.usable_values());
-    let levels = less_load(&oxygen, load);
-    // Half of the hours, or their median falls by less than is suspect.
-    let most = densest(sample(&levels)) - threshold("suspect");
-    let low = levels.iter().filter(|level| **level <= most).count();
-    if ((low * 2) as f64) < threshold("hours") {
+    // Where no hour of a first look is low by what is suspect, no median of a stretch is.
+    let first = less_load(&every_fifth(&oxygen), &every_fifth(load));
+    let most = densest(sample(&first)) - threshold("suspect");
+    if !first.iter().any(|level| *level <= most) {
         return Vec::new();
     }
     let found = oxygen_tampering(&oxygen, load, threshold("least"), threshold("hours"));
@@ -43,6 +44,7 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let residual = |series: &FactorSeries| less_load(&logs(series.hours()), load);
     let pollutants: Vec<_> = outlet.pollutants().map(|series| (series, residual(series))).collect();
     let flow = outlet.factor("a00000").map(residual).unwrap_or_default();
+    let levels = less_load(&oxygen, load);
     let is_real = |stretch: &Departure| {
         let shifts = pollutants.iter().map(|(series, of)| (series, shift_in(of, &stretch.points)));
         let shifts: Vec<_> = shifts.filter(|(_, shift)| shift.is_finite()).collect();
