@@ -68,18 +68,21 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             let last = measured.get(stretch.points.end.checked_sub(1)?)?;
             let next = measured.get(stretch.points.end);
             let ended = next.map_or(last.ts.saturating_add(HOUR_US), |next| next.ts);
-            Some(Hit {
-                factor: series.factor.clone(),
-                started: first.ts,
-                ended,
-                score: score(stretch.typical * suspect / tolerance, suspect, certain),
-                rows: stretch.rows,
-                evidence: Evidence::default()
-                    .number("shortfall", stretch.typical)
-                    .number("tolerance", tolerance)
-                    .number("slope", line_at(&lines, first.ts).map_or(f64::NAN, |line| line.slope))
-                    .number("slope_documented", line_at(&accepted, first.ts).map_or(f64::NAN, |l| l.slope)),
-            })
+            Some(
+                series.hit(
+                    first.ts..ended,
+                    score(stretch.typical * suspect / tolerance, suspect, certain),
+                    stretch.rows,
+                    Evidence::default()
+                        .number("shortfall", stretch.typical)
+                        .number("tolerance", tolerance)
+                        .number("slope", line_at(&lines, first.ts).map_or(f64::NAN, |line| line.slope))
+                        .number(
+                            "slope_documented",
+                            line_at(&accepted, first.ts).map_or(f64::NAN, |l| l.slope),
+                        ),
+                ),
+            )
         })
         .collect()
 }

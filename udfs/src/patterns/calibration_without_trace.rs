@@ -67,17 +67,17 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         let last = checks.get(stretch.points.end.checked_sub(1)?)?;
         let inside = || traces.get(stretch.points.clone()).unwrap_or_default().iter().flatten();
         let untraced = inside().filter(|is_traced| !**is_traced).count();
-        Some(Hit {
-            factor: series.factor.clone(),
-            started: first.ts,
-            ended: last.ts.saturating_add(window),
-            score: score(untraced as f64, suspect, certain),
-            rows: untraced,
-            evidence: Evidence::default()
-                .number("checks_without_trace", untraced as f64)
-                .number("checks", inside().count() as f64)
-                .number("traced_otherwise", traced / others),
-        })
+        Some(
+            series.hit(
+                first.ts..last.ts.saturating_add(window),
+                score(untraced as f64, suspect, certain),
+                untraced,
+                Evidence::default()
+                    .number("checks_without_trace", untraced as f64)
+                    .number("checks", inside().count() as f64)
+                    .number("traced_otherwise", traced / others),
+            ),
+        )
     };
     found.iter().filter_map(hit).collect()
 }

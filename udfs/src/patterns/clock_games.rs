@@ -15,6 +15,7 @@
 //! Example: rows arrive 60 s after their interval, then for a week 1260 s after: the deviation is 1200 s. With
 //! `suspect` 300 and `certain` 1200 the score is 1.
 
+use super::departure::sample;
 use super::excess::{Excess, excesses, finite};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet, Points};
@@ -38,21 +39,22 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
     let deviations = clock_games(&points.delay_s, points.grid.hours(1) * HOUR_S, longest);
     let sizes: Vec<f64> = deviations.iter().map(|deviation| deviation.abs()).collect();
     let least = points.grid.points(threshold("least_hours")) as f64;
+    if (sizes.iter().filter(|size| **size > suspect).count() as f64) < least {
+        return Vec::new();
+    }
     let found = excesses(&sizes, suspect, least);
     let hit = |stretch: Excess| {
         let span = points.span(&stretch.points);
         let mut inside = finite(deviations.get(stretch.points).unwrap_or_default());
         let deviation = median(&mut inside);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(stretch.typical, suspect, certain),
-            rows: stretch.rows,
-            evidence: Evidence::default()
+        series.hit(
+            span,
+            score(stretch.typical, suspect, certain),
+            stretch.rows,
+            Evidence::default()
                 .number("deviation_s", deviation)
-                .number("usual_delay_s", median(&mut finite(&points.delay_s))),
-        }
+                .number("usual_delay_s", median(&mut sample(&points.delay_s))),
+        )
     };
     found.into_iter().map(hit).collect()
 }
@@ -69,7 +71,7 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
 /// assert_eq!((deviations[0], deviations[5]), (0.0, 1200.0));
 /// ```
 pub fn clock_games(delays: &[f64], step: f64, longest: f64) -> Vec<f64> {
-    let usual = median(&mut finite(delays));
+    let usual = median(&mut sample(delays));
     // What came within half an interval of its neighbour came together with it.
     let is_with_next = |at: usize| {
         let pair = delays.get(at).zip(delays.get(at + 1));

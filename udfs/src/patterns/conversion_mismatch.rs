@@ -43,30 +43,40 @@ fn of_series(series: &FactorSeries, oxygen: &[f64], reference: f64, thresholds: 
         return Vec::new();
     }
     let threshold = |key| thresholds.of(&series.factor, hours.grid.grain(), key);
-    let most = threshold("oxygen_most");
-    let ratio = |((point, sent), oxygen): ((usize, &f64), &f64)| {
-        let formula = hours.usable_value(point) * (AIR - reference) / (AIR - oxygen);
-        if *oxygen < most { log_of_positive(*sent / formula) } else { f64::NAN }
-    };
-    let ratios: Vec<f64> = hours.converted.iter().enumerate().zip(oxygen).map(ratio).collect();
+    let (most, least, few) = (threshold("oxygen_most"), threshold("least"), threshold("hours"));
+    let value = hours.usable_values();
+    let shares: Vec<f64> = value
+        .iter()
+        .zip(&hours.converted)
+        .zip(oxygen)
+        .map(|((value, sent), oxygen)| {
+            let share = sent * (AIR - oxygen) / (value * (AIR - reference));
+            if *oxygen < most { share } else { f64::NAN }
+        })
+        .collect();
+    // No logarithm is needed to see that few hours are off.
+    let (low, high) = ((-least).exp(), least.exp());
+    let below = shares.iter().filter(|share| **share < low).count() as f64;
+    let above = shares.iter().filter(|share| **share > high).count() as f64;
+    if below < few && above < few {
+        return Vec::new();
+    }
+    let ratios: Vec<f64> = shares.into_iter().map(log_of_positive).collect();
     let hit = |points: Range<usize>| {
         let median = median_in(&ratios, &points);
         let within = ratios.get(points.clone()).unwrap_or_default();
-        let span = hours.span(&points);
         let implied = AIR - (AIR - reference) * median.exp();
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(median.abs(), threshold("suspect"), threshold("certain")),
-            rows: within.iter().filter(|ratio| ratio.is_finite()).count(),
-            evidence: Evidence::default()
+        series.hit(
+            hours.span(&points),
+            score(median.abs(), threshold("suspect"), threshold("certain")),
+            within.iter().filter(|ratio| ratio.is_finite()).count(),
+            Evidence::default()
                 .number("ratio", median.exp())
                 .number("implied_o2_reference", implied)
                 .number("o2_reference", reference),
-        }
+        )
     };
-    conversion_mismatch(&ratios, threshold("least"), threshold("hours")).into_iter().map(hit).collect()
+    conversion_mismatch(&ratios, least, few).into_iter().map(hit).collect()
 }
 
 /// The stretches where the logarithms of sent over computed converted values stand off 0 by more
@@ -87,4 +97,59 @@ pub fn conversion_mismatch(ratios: &[f64], least: f64, weight: f64) -> Vec<Range
     let mut found: Vec<_> = side(-1.0).into_iter().chain(side(1.0)).map(|segment| segment.points).collect();
     found.sort_by_key(|points| (points.start, points.end));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::odd_records::{DEED, HALF_YEAR, survives};
+    use super::super::survival::{assert_found, found, hourly, points, stack, two_decimals};
+    use super::*;
+    use crate::time::HOUR_US;
+
+    const PATTERN: &str = "conversion_mismatch";
+
+    /// A pollutant at 7.5 % of oxygen, converted to 6 %: × 15 ÷ 13.5, and by `left` while the deed lasts.
+    fn outlet(left: f64) -> Outlet {
+        let honest = stack(1, HALF_YEAR);
+        let converted = |(at, value): (usize, &f64)| {
+            let due = value * 15.0 / 13.5;
+            two_decimals(if DEED.contains(&at) { due * left } else { due })
+        };
+        let mut outlet = hourly(honest.clone());
+        let mut oxygen = outlet.factors[0].clone();
+        "a19001".clone_into(&mut oxygen.factor);
+        oxygen.fine = points(HOUR_US, vec![7.5; HALF_YEAR]);
+        oxygen.monitor.limit_hour = f64::NAN;
+        outlet.factors[0].fine.converted = honest.iter().enumerate().map(converted).collect();
+        outlet.factors.push(oxygen);
+        outlet
+    }
+
+    #[test]
+    fn another_conversion_is_found_to_either_side() {
+        for left in [0.75, 0.93, 1.1] {
+            let other = outlet(left);
+            assert_found(PATTERN, detect, &other, DEED.start, DEED.end, 0);
+            // 0.93: |ln 0.93| = 0.0726, 0.5 + 0.5 × 0.0226 ÷ 0.1 = 0.613; implied 21 − 15 × 0.93 = 7.05 %.
+            let hit = &found(PATTERN, detect, &other)[0];
+            let implied = hit.evidence.number_of("implied_o2_reference").unwrap_or(f64::NAN);
+            assert!((implied - (21.0 - 15.0 * left)).abs() < 0.02, "{implied}");
+            assert!(left != 0.93 || (hit.score - 0.613).abs() < 0.01, "{}", hit.score);
+        }
+    }
+
+    #[test]
+    fn rounding_and_conversion_by_minute_are_not() {
+        assert_eq!(found(PATTERN, detect, &outlet(1.0)), []);
+        assert_eq!(found(PATTERN, detect, &outlet(0.97)), []);
+        // Near 21 % the formula says nothing.
+        let mut air = outlet(0.75);
+        air.factors[1].fine.value.fill(19.0);
+        assert_eq!(found(PATTERN, detect, &air), []);
+    }
+
+    #[test]
+    fn odd_outlets() {
+        survives(PATTERN, detect);
+    }
 }

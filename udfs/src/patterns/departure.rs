@@ -40,15 +40,7 @@ pub struct Departure {
 impl Departure {
     /// A hit of this stretch on a series.
     pub fn hit(&self, factor: &str, on: &Points, score: f64, evidence: Evidence) -> Hit {
-        let span = on.span(&self.points);
-        Hit {
-            factor: factor.to_owned(),
-            started: span.start,
-            ended: span.end,
-            score,
-            rows: self.rows,
-            evidence,
-        }
+        Hit::new(factor, on.span(&self.points), score, self.rows, evidence)
     }
 }
 
@@ -171,9 +163,9 @@ pub fn log_of_positive(value: f64) -> f64 {
 /// A series less its level in each class of load. Where there is no load, or one that doesn't
 /// vary, the series itself.
 pub fn less_load(values: &[f64], load: &[f64]) -> Vec<f64> {
-    let mut known = sample(load);
-    let bounds: Vec<f64> =
-        (1..CLASSES).map(|class| quantile(&mut known, class as f64 / CLASSES as f64)).collect();
+    let mut known = sorted(&sample(load));
+    let bounds: [f64; CLASSES - 1] =
+        std::array::from_fn(|class| quantile(&mut known, (class + 1) as f64 / CLASSES as f64));
     if known.len() < CLASSES * FEW || bounds.first() == bounds.last() {
         return values.to_vec();
     }
@@ -197,6 +189,16 @@ pub fn less_load(values: &[f64], load: &[f64]) -> Vec<f64> {
     let mut residual: Vec<f64> = values.iter().zip(load).map(of).collect();
     residual.resize(values.len(), f64::NAN);
     residual
+}
+
+/// Every fifth value: a first look at a fifth of the cost, which sees all hours of the day and every stretch of ten.
+///
+/// ```
+/// use plume_udfs::patterns::departure::every_fifth;
+/// assert_eq!(every_fifth(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), [0.0, 5.0]);
+/// ```
+pub fn every_fifth(values: &[f64]) -> Vec<f64> {
+    values.iter().step_by(5).copied().collect()
 }
 
 /// Evidence of each point for a shift above a level: 1 from the shift on, −1 at the level and below.

@@ -16,7 +16,7 @@
 //! Example: O₂ from 6 to 9.75 %: (21 − 9.75) ÷ (21 − 6) = 0.75; a share of air of 0.25. With
 //! `suspect` 0.12 and `certain` 0.3 its score is 0.5 + 0.5 × 0.13 ÷ 0.18 = 0.861.
 
-use super::departure::{densest, less_load, log_of_positive, logs, median_outside, sample};
+use super::departure::{densest, every_fifth, less_load, log_of_positive, logs, median_outside, sample};
 use super::evidence::evidence;
 use super::excess::finite;
 use super::hit::{Evidence, Hit};
@@ -38,6 +38,10 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let (values, load) = (hours.usable_values(), outlet.load());
     // Half of the hours, or their median says less than is suspect.
     if ((thin_hours(&values, suspect) * 2) as f64) < few {
+        return Vec::new();
+    }
+    // Nor where no hour of a first look at each load is.
+    if !dilution(&every_fifth(&values), &every_fifth(load)).iter().any(|x| *x >= log_of_share(suspect)) {
         return Vec::new();
     }
     let air = dilution(&values, load);
@@ -67,18 +71,17 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         }
         let (greatest, fall) = pollutants.iter().zip(&falls).max_by(|a, b| a.1.total_cmp(b.1))?;
         let share = -(-shift).exp_m1();
-        let span = hours.span(&stretch.segment.points);
-        Some(Hit {
-            factor: greatest.0.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(share, suspect, threshold("certain")),
-            rows: stretch.diluted.len(),
-            evidence: Evidence::default()
-                .number("air_share", share)
-                .number("pollutant_fall", -(-fall).exp_m1())
-                .number("hours", stretch.diluted.len() as f64),
-        })
+        Some(
+            greatest.0.hit(
+                hours.span(&stretch.segment.points),
+                score(share, suspect, threshold("certain")),
+                stretch.diluted.len(),
+                Evidence::default()
+                    .number("air_share", share)
+                    .number("pollutant_fall", -(-fall).exp_m1())
+                    .number("hours", stretch.diluted.len() as f64),
+            ),
+        )
     };
     found.iter().filter_map(hit).collect()
 }

@@ -47,19 +47,19 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         let (first, last) = (together.first()?, together.last()?);
         let packets = median(&mut together.iter().map(|day| day.packets).collect::<Vec<f64>>());
         let (one, other) = first.pair.as_ref()?;
-        Some(Hit {
-            factor: series.factor.clone(),
-            started: first.span.start,
-            ended: last.span.end,
-            score: score(together.len() as f64, threshold("suspect"), threshold("certain")),
-            rows: together.len(),
-            evidence: Evidence::default()
-                .text("address", one)
-                .text("other_address", other)
-                .number("days", together.len() as f64)
-                .number("packets_a_day", packets)
-                .number("usual_packets_a_day", usual),
-        })
+        Some(
+            series.hit(
+                first.span.start..last.span.end,
+                score(together.len() as f64, threshold("suspect"), threshold("certain")),
+                together.len(),
+                Evidence::default()
+                    .text("address", one)
+                    .text("other_address", other)
+                    .number("days", together.len() as f64)
+                    .number("packets_a_day", packets)
+                    .number("usual_packets_a_day", usual),
+            ),
+        )
     };
     segments(&evidence, 1.0).into_iter().filter_map(|segment| hit(segment.points)).collect()
 }

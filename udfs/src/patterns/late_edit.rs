@@ -3,15 +3,16 @@
 //! Mechanism: what was sent in time is replaced, once it is known which hours exceed. The row in force
 //! then arrives late, among rows that arrived in time.
 //!
-//! Formula: a row is late where it arrives `late_hours` or more after its interval. It is edited where by then
-//! a quarter or more of the rows after it had arrived in time, so that the line worked. A stretch is where edited
+//! Formula: a row is late where it arrives `late_hours` or more after its interval, and in time within
+//! `in_time_hours`. It is edited where by then the share `working` of the rows after it had arrived in time, so that
+//! the line worked. A stretch is where edited
 //! rows are of a share `within` rather than `elsewhere`, as the logarithms of both tell. Score: the share,
 //! `suspect` → 0.5, `certain` → 1, of stretches with `least_rows` or more.
 //!
 //! Excused: rows held back by an outage of line or platform, while nothing else arrives; neighbouring rows that
 //! arrive together, and `run_hours` or more that arrive in order: what an outage lost is sent again so, and edits
 //! pick hours. Unless a run of `run_hours` or more lies wholly lower: its upper quartile `fall` below the lower
-//! quartile of as many rows on either side of it, and so do half of such runs and at least two.
+//! quartile of as many rows on either side of it, and so do `share_lower` of such runs and at least `least_lower`.
 //!
 //! Example: in 30 days, 720 hours, 180 arrive three days late, the others at once: a share of 0.25. With `suspect` 0.1
 //! and `certain` 0.3 the score is 0.5 + 0.5 × 0.15 ÷ 0.2 = 0.875.
@@ -40,20 +41,29 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
     /// Seconds in an hour.
     const HOUR_S: f64 = 3600.0;
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let late_s = threshold("late_hours") * HOUR_S;
+    let pace = Pace {
+        step_s: points.grid.hours(1) * HOUR_S,
+        late_s: threshold("late_hours") * HOUR_S,
+        in_time_s: threshold("in_time_hours") * HOUR_S,
+        working: threshold("working"),
+    };
     let least = points.grid.points(threshold("least_rows"));
-    let late = points.delay_s.iter().filter(|delay| **delay >= late_s).count();
+    let late = points.delay_s.iter().filter(|delay| **delay >= pace.late_s).count();
     if late < least {
         return Vec::new();
     }
-    let step_s = points.grid.hours(1) * HOUR_S;
-    let resent =
-        excused(points, late_s, step_s, points.grid.points(threshold("run_hours")), threshold("fall"));
+    let lowered = Lowered {
+        long: points.grid.points(threshold("run_hours")),
+        fall: threshold("fall"),
+        least: threshold("least_lower"),
+        share: threshold("share_lower"),
+    };
+    let resent = excused(points, &pace, &lowered);
     // Most outlets have outages, and nothing else that is late.
     if late.saturating_sub(resent.iter().map(Range::len).sum()) < least {
         return Vec::new();
     }
-    let mut edited = late_edit(&points.delay_s, step_s, late_s);
+    let mut edited = late_edit(&points.delay_s, &pace);
     for run in resent {
         edited.get_mut(run).unwrap_or_default().fill(None);
     }
@@ -73,46 +83,61 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
                 &values.filter(|(e, _)| **e == Some(of)).map(|(_, v)| *v).collect::<Vec<f64>>(),
             ))
         };
-        let span = points.span(&segment.points);
-        (rows >= least).then(|| Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(share, threshold("suspect"), threshold("certain")),
-            rows,
-            evidence: Evidence::default()
-                .number("share", share)
-                .number("late_rows", rows as f64)
-                .number("median_late", value_where(true))
-                .number("median_in_time", value_where(false)),
+        (rows >= least).then(|| {
+            series.hit(
+                points.span(&segment.points),
+                score(share, threshold("suspect"), threshold("certain")),
+                rows,
+                Evidence::default()
+                    .number("share", share)
+                    .number("late_rows", rows as f64)
+                    .number("median_late", value_where(true))
+                    .number("median_in_time", value_where(false)),
+            )
         })
     };
     segments(&speaks, with).into_iter().filter_map(hit).collect()
 }
 
-/// The runs of late rows that an outage accounts for. Runs of `long` rows that lie lower by
-/// `fall` are not among them where there are two or more, and half of all long runs: one is lower by chance.
-fn excused(points: &Points, late_s: f64, step_s: f64, long: usize, fall: f64) -> Vec<Range<usize>> {
-    let mut runs = resent(&points.delay_s, step_s, late_s, long);
-    let longer = |runs: &[Range<usize>]| runs.iter().filter(|run| run.len() >= long).count();
-    let is_lowered = |run: &Range<usize>| run.len() >= long && is_lower(points, run, fall);
-    let lowered: Vec<Range<usize>> = runs.iter().filter(|run| is_lowered(run)).cloned().collect();
-    if lowered.len() >= 2 && lowered.len() * 2 >= longer(&runs) {
-        runs.retain(|run| !lowered.contains(run));
+/// When runs of late rows that were sent again in one go are edits for all that.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Lowered {
+    /// Rows of a run that is long.
+    long: usize,
+    /// By how much a run must be lower.
+    fall: f64,
+    /// Runs that must be lower, since one is by chance.
+    least: f64,
+    /// Share of all long runs that must be.
+    share: f64,
+}
+
+/// The runs of late rows that an outage accounts for.
+fn excused(points: &Points, pace: &Pace, lowered: &Lowered) -> Vec<Range<usize>> {
+    let runs = resent(&points.delay_s, pace, lowered.long);
+    let (long, short): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.len() >= lowered.long);
+    let all = long.len() as f64;
+    let (low, mut rest): (Vec<_>, Vec<_>) =
+        long.into_iter().partition(|run| is_lower(points, run, lowered.fall));
+    if (low.len() as f64) < lowered.least.max(lowered.share * all) {
+        rest.extend(low);
     }
-    runs
+    rest.extend(short);
+    rest
 }
 
 /// Runs of late rows that were sent again as an outage's are: two or more that arrived together, within half an
-/// interval of `step_s` seconds from each to the next, and `long` or more that arrived in order.
+/// interval from each to the next, and `long` or more that arrived in order.
 ///
 /// ```
-/// use plume_udfs::patterns::late_edit::resent;
+/// use plume_udfs::patterns::late_edit::{Pace, resent};
+/// let pace = Pace { step_s: 3600.0, late_s: 86400.0, in_time_s: 43200.0, working: 0.25 };
 /// // Hours 1 to 3 arrive together, two days late; hours 5 and 6 a day apart.
 /// let delays = [0.0, 180e3, 176.4e3, 172.8e3, 0.0, 90e3, 172.8e3];
-/// assert_eq!(resent(&delays, 3600.0, 86400.0, 12), [1..4]);
+/// assert_eq!(resent(&delays, &pace, 12), [1..4]);
 /// ```
-pub fn resent(delays: &[f64], step_s: f64, late_s: f64, long: usize) -> Vec<Range<usize>> {
+pub fn resent(delays: &[f64], pace: &Pace, long: usize) -> Vec<Range<usize>> {
+    let (step_s, late_s) = (pace.step_s, pace.late_s);
     let half = step_s / 2.0;
     let mut together = runs_of_late(delays, late_s, |before, delay| (step_s + delay - before).abs() <= half);
     let mut in_order = runs_of_late(delays, late_s, |before, delay| step_s + delay - before >= -half);
@@ -153,41 +178,53 @@ fn is_lower(points: &Points, run: &Range<usize>, fall: f64) -> bool {
     quantile(&mut inside, 0.75) <= (1.0 - fall) * quantile(&mut beside, 0.25)
 }
 
-/// Whether each row was edited: later than `late_s` seconds although, by then, many of the rows after it,
-/// of intervals of `step_s` seconds, had arrived in time. `None` where nothing was received, and for rows that were
-/// held back with all others.
+/// How fast rows come, and what is late.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Length of an interval, s.
+    pub step_s: f64,
+    /// Seconds after its interval from which on a row is late.
+    pub late_s: f64,
+    /// Seconds up to which it is in time.
+    pub in_time_s: f64,
+    /// Share of the intervals until a late row came that must have come in time, for the line to have worked.
+    pub working: f64,
+}
+
+/// Whether each row was edited: late although, by then, many of the rows after it had arrived in time. `None` where
+/// nothing was received, and for rows that were held back with all others.
 ///
 /// ```
-/// use plume_udfs::patterns::late_edit::late_edit;
-/// // The second hour arrives three hours late, when three more had arrived.
-/// let edited = late_edit(&[0.0, 10800.0, 0.0, 0.0, 0.0], 3600.0, 7200.0);
+/// use plume_udfs::patterns::late_edit::{Pace, late_edit};
+/// let pace = Pace { step_s: 3600.0, late_s: 7200.0, in_time_s: 3600.0, working: 0.25 };
+/// // The second hour arrives three hours late, when two more had arrived.
+/// let edited = late_edit(&[0.0, 10800.0, 0.0, 0.0, 0.0], &pace);
 /// assert_eq!(edited, [Some(false), Some(true), Some(false), Some(false), Some(false)]);
 /// // After an outage three arrive together.
-/// let edited = late_edit(&[0.0, 10800.0, 7200.0, 3600.0, 0.0], 3600.0, 7200.0);
+/// let edited = late_edit(&[0.0, 10800.0, 7200.0, 3600.0, 0.0], &pace);
 /// assert_eq!(edited[1], None);
 /// ```
-pub fn late_edit(delays: &[f64], step_s: f64, late_s: f64) -> Vec<Option<bool>> {
-    // Rows known, and rows in time, before each.
-    let mut before = vec![(0_usize, 0_usize)];
-    let (mut known, mut in_time) = (0, 0);
+pub fn late_edit(delays: &[f64], pace: &Pace) -> Vec<Option<bool>> {
+    // Rows in time before each.
+    let mut before = Vec::with_capacity(delays.len() + 1);
+    let mut in_time = 0_usize;
+    before.push(in_time);
     for delay in delays {
-        known += usize::from(delay.is_finite());
-        in_time += usize::from(*delay < step_s.max(late_s / 2.0));
-        before.push((known, in_time));
+        in_time += usize::from(*delay < pace.in_time_s);
+        before.push(in_time);
     }
     let row = |(at, delay): (usize, &f64)| {
         if !delay.is_finite() {
             return None;
         }
-        if *delay < late_s {
+        if *delay < pace.late_s {
             return Some(false);
         }
         // The last of them came with it.
-        let until = at.saturating_add((delay / step_s) as usize).min(delays.len());
-        let (from, to) = (before.get(at + 1)?, before.get(until)?);
-        let in_time = to.1.saturating_sub(from.1);
-        // At least a quarter of the intervals meanwhile, and one.
-        (in_time > 0 && 4 * in_time >= until.saturating_sub(at + 1)).then_some(true)
+        let until = at.saturating_add((delay / pace.step_s) as usize).min(delays.len());
+        let in_time = before.get(until)?.saturating_sub(*before.get(at + 1)?);
+        let meanwhile = until.saturating_sub(at + 1) as f64;
+        (in_time > 0 && in_time as f64 >= pace.working * meanwhile).then_some(true)
     };
     delays.iter().enumerate().map(row).collect()
 }

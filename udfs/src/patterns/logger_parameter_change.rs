@@ -14,7 +14,7 @@
 //! Excused: a change near a maintenance or a notice on record (within `record_share` of the usual interval
 //! between them, at most `record_hours`; where hours around the change are unknown, near either end of them); a low ratio from the first hour on that ends with such a record, since
 //! that is the change, and what was before it is the former figure; a fall of which the flow shows less than
-//! half before temperature and humidity are allowed for, so that these were shown wrong and not the flow; hours
+//! `part` before temperature and humidity are allowed for, so that these were shown wrong and not the flow; hours
 //! that can't be judged; flow or velocity near 0.
 //!
 //! Example: flow 100 at velocity 10, later 75 at velocity 10: ln 7.5 − ln 10 = −0.288, a fall of
@@ -76,19 +76,18 @@ fn of_flow(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Option<Vec<Hit>> {
         documented.accounts_for(changed.start) || documented.accounts_for(changed.end)
     };
     let as_sent: Vec<f64> = ratios.iter().zip(&states).map(|(ratio, state)| ratio + state.ln()).collect();
-    let is_of_flow = |stretch: &Excess| -shift_in(&as_sent, &stretch.points) >= stretch.typical / 2.0;
+    let is_of_flow =
+        |stretch: &Excess| -shift_in(&as_sent, &stretch.points) >= stretch.typical * threshold("part");
     let hits = found.into_iter().map(|stretch| (points.span(&stretch.points), stretch));
     let undocumented = hits.filter(|(_, stretch)| !is_documented(stretch) && is_of_flow(stretch));
     let hit = |(span, stretch): (Range<i64>, Excess)| {
         let fall = 1.0 - (-stretch.typical).exp();
-        Hit {
-            factor: flow.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(fall * least_fall / tolerance, suspect, certain),
-            rows: stretch.rows,
-            evidence: Evidence::default().number("fall", fall).number("tolerance", 1.0 - (-tolerance).exp()),
-        }
+        flow.hit(
+            span,
+            score(fall * least_fall / tolerance, suspect, certain),
+            stretch.rows,
+            Evidence::default().number("fall", fall).number("tolerance", 1.0 - (-tolerance).exp()),
+        )
     };
     Some(undocumented.map(hit).collect())
 }
@@ -164,16 +163,11 @@ fn of_params(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         let (suspect, certain) = (threshold("suspect"), threshold("certain"));
         let changes =
             changes(&records, suspect, end).into_iter().filter(|c| !documented.accounts_for(c.span.start));
-        let hit = |change: ParamChange| Hit {
-            factor: of.to_owned(),
-            started: change.span.start,
-            ended: change.span.end,
-            score: score((change.to / change.from - 1.0).abs(), suspect, certain),
-            rows: 1,
-            evidence: Evidence::default()
-                .text("param", param)
-                .number("from", change.from)
-                .number("to", change.to),
+        let hit = |change: ParamChange| {
+            let score = score((change.to / change.from - 1.0).abs(), suspect, certain);
+            let evidence =
+                Evidence::default().text("param", param).number("from", change.from).number("to", change.to);
+            Hit::new(of, change.span, score, 1, evidence)
         };
         changes.map(hit).collect::<Vec<Hit>>()
     };

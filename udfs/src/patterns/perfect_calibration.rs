@@ -77,19 +77,19 @@ fn of_kind(
         let last = checks.get(run.checks.end.checked_sub(1)?)?;
         let of_surprise = score(run.surprise, threshold("suspect"), threshold("certain"));
         let of_run = score(run.same as f64, threshold("suspect_run"), threshold("certain_run"));
-        Some(Hit {
-            factor: series.factor.clone(),
-            started: first.ts,
-            ended: last.ts,
-            score: of_surprise.min(of_run),
-            rows: run.same,
-            evidence: Evidence::default()
-                .text("kind", kind)
-                .number("drift", run.drift)
-                .number("same_checks", run.same as f64)
-                .number("checks", run.checks.len() as f64)
-                .number("usual_share", run.usual_share),
-        })
+        Some(
+            series.hit(
+                first.ts..last.ts,
+                of_surprise.min(of_run),
+                run.same,
+                Evidence::default()
+                    .text("kind", kind)
+                    .number("drift", run.drift)
+                    .number("same_checks", run.same as f64)
+                    .number("checks", run.checks.len() as f64)
+                    .number("usual_share", run.usual_share),
+            ),
+        )
     };
     perfect_calibration(&drifts, &rule).into_iter().filter_map(hit).collect()
 }

@@ -73,17 +73,15 @@ impl<'a> Judge<'a> {
     }
 
     fn hit(&self, level: &str, stretch: &Excess, tolerance: f64, span: Range<i64>) -> Hit {
-        Hit {
-            factor: self.series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(stretch.typical * self.suspect / tolerance, self.suspect, self.certain),
-            rows: stretch.rows,
-            evidence: Evidence::default()
+        self.series.hit(
+            span,
+            score(stretch.typical * self.suspect / tolerance, self.suspect, self.certain),
+            stretch.rows,
+            Evidence::default()
                 .text("level", level)
                 .number("deviation", stretch.typical)
                 .number("tolerance", tolerance),
-        }
+        )
     }
 }
 

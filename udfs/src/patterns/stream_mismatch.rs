@@ -50,15 +50,14 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
             let first = signals.get(stretch.points.start)?;
             let last = signals.get(stretch.points.end.checked_sub(1)?)?;
             let next = signals.get(stretch.points.end).map(|next| next.ts);
+            let ended = next.unwrap_or(last.ts.saturating_add(HOUR_US));
             let evidence = Evidence::default().text("from", from).text("to", to);
-            Some(Hit {
-                factor: series.factor.clone(),
-                started: first.ts,
-                ended: next.unwrap_or(last.ts.saturating_add(HOUR_US)),
-                score: score(stretch.typical * suspect / tolerance, suspect, certain),
-                rows: stretch.rows,
-                evidence: evidence.number("shortfall", stretch.typical).number("tolerance", tolerance),
-            })
+            Some(series.hit(
+                first.ts..ended,
+                score(stretch.typical * suspect / tolerance, suspect, certain),
+                stretch.rows,
+                evidence.number("shortfall", stretch.typical).number("tolerance", tolerance),
+            ))
         };
         found.into_iter().filter_map(hit).collect::<Vec<Hit>>()
     };
