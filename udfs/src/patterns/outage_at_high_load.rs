@@ -29,8 +29,11 @@ use super::thresholds::Thresholds;
 
 /// Looks for the pattern in an outlet: one hit where several factors show it, on the one that shows it best.
 pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
-    let mut hits: Vec<Hit> =
-        outlet.pollutants().flat_map(|series| of_series(outlet, series, thresholds)).collect();
+    let Some(first) = outlet.pollutants().next() else { return Vec::new() };
+    let share = thresholds.of(&first.factor, first.hours().grid.grain(), "high_load");
+    let by_load = high_loads(outlet.load(), share);
+    let of = |series| of_series(outlet, series, &by_load, thresholds);
+    let mut hits: Vec<Hit> = outlet.pollutants().flat_map(of).collect();
     hits.sort_by(|a, b| {
         b.score.total_cmp(&a.score).then(a.started.cmp(&b.started)).then(a.factor.cmp(&b.factor))
     });
@@ -43,7 +46,12 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     kept
 }
 
-fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
+fn of_series(
+    outlet: &Outlet,
+    series: &FactorSeries,
+    by_load: &[Option<bool>],
+    thresholds: &Thresholds<'_>,
+) -> Vec<Hit> {
     let points = series.hours();
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
     let is_gap: Vec<bool> =
@@ -52,9 +60,10 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         return Vec::new();
     }
     let near = threshold("near") * series.monitor.limit_hour;
-    let is_high = high_hours(outlet.load(), &points.value, threshold("high_load"), near);
-    let is_high: Vec<Option<bool>> =
-        is_high.iter().enumerate().map(|(hour, high)| high.filter(|_| !outlet.is_stopped(hour))).collect();
+    let is_high = |hour: usize| {
+        if outlet.is_stopped(hour) { None } else { is_high(by_load, &points.value, near, hour) }
+    };
+    let is_high: Vec<Option<bool>> = (0..points.len()).map(is_high).collect();
     let usual = Hours::of(&is_gap, &is_high).usual_rate().max(threshold("least_rate"));
     let evidence = outage_at_high_load(&is_gap, &is_high, threshold("rate"), usual);
     let of_gap = (threshold("rate").max(usual) / usual).ln();
@@ -85,26 +94,24 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     found.into_iter().map(hit).collect()
 }
 
-/// Whether load, or what was last emitted, is high, by hour; `None` where neither is known.
-fn high_hours(load: &[f64], values: &[f64], share: f64, near: f64) -> Vec<Option<bool>> {
-    /// How long a value tells of the hours after it.
-    const MEMORY_HOURS: usize = 2;
+/// Whether the load is high, by hour: above its quantile `share`; `None` where it is unknown, or flat.
+fn high_loads(load: &[f64], share: f64) -> Vec<Option<bool>> {
     let high = quantile(&mut sample(load), share);
     let low = quantile(&mut sample(load), 1.0 - share);
     // A flat load has no high hours.
-    let by_load =
-        |hour: usize| load.get(hour).filter(|load| load.is_finite() && high > low).map(|load| *load > high);
-    let by_value = |hour: usize| {
-        let before = values.get(hour.saturating_sub(MEMORY_HOURS)..hour).unwrap_or_default();
-        before
-            .iter()
-            .rev()
-            .find(|value| value.is_finite())
-            .filter(|_| near.is_finite())
-            .map(|value| *value > near)
-    };
-    let either = |hour: usize| by_load(hour).or_else(|| by_value(hour));
-    (0..values.len()).map(either).collect()
+    load.iter().map(|load| (load.is_finite() && high > low).then_some(*load > high)).collect()
+}
+
+/// Whether load, or what was last emitted, is high in an hour; `None` where neither is known.
+fn is_high(by_load: &[Option<bool>], values: &[f64], near: f64, hour: usize) -> Option<bool> {
+    /// How long a value tells of the hours after it.
+    const MEMORY_HOURS: usize = 2;
+    let known = by_load.get(hour).copied().flatten();
+    if known.is_some() || !near.is_finite() {
+        return known;
+    }
+    let before = values.get(hour.saturating_sub(MEMORY_HOURS)..hour).unwrap_or_default();
+    before.iter().rev().find(|value| value.is_finite()).map(|value| *value > near)
 }
 
 /// Hours counted.
