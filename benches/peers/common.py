@@ -11,6 +11,13 @@ HERE = Path(__file__).resolve().parent
 MONTH_QUERIES = ("valid_months", "totals", "fixed_values")
 QUARTER_QUERIES = ("emissions_substituted",)
 QUERIES = MONTH_QUERIES + QUARTER_QUERIES
+PATTERN_QUERIES = (
+    "constant_runs",
+    "replays",
+    "rollup_mismatches",
+    "conversion_mismatches",
+    "load_correlation",
+)
 
 
 class BenchError(Exception):
@@ -37,6 +44,7 @@ def result_schema(query):
     """
     pa = need("pyarrow")
     day, number, count, truth = pa.date32(), pa.float64(), pa.int64(), pa.bool_()
+    hour, text = pa.timestamp("us"), pa.string()
     keys = [("mn", pa.string()), ("factor", pa.string())]
     others = {
         "valid_months": [("month", day), ("valid_days", count), ("mean", number), ("valid", truth)],
@@ -48,6 +56,12 @@ def result_schema(query):
             *(("measured_hours", count), ("substituted_hours", count), ("missing_hours", count)),
             *(("capture_rate", number), ("usable", truth)),
         ],
+        "constant_runs": [("started", hour), ("ended", hour), ("hours", count), ("value", number)],
+        "replays": [("started", hour), ("earlier", hour)],
+        "rollup_mismatches": [("day", day), *((n, number) for n in ("sent", "mean", "deviation"))],
+        "conversion_mismatches": [("month", day), ("hours", count), ("off_hours", count)],
+        "load_correlation": [("month", day), ("hours", count), ("rho", number)],
+        "pattern_findings": [("started", hour), ("ended", hour), ("pattern", text), ("evidence", text)],
     }
     return pa.schema(keys + others[query])
 

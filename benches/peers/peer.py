@@ -14,7 +14,8 @@ import re
 import time
 from pathlib import Path
 
-from common import QUERIES, BenchError, fail, need, shaped
+import patterns
+from common import PATTERN_QUERIES, QUERIES, BenchError, fail, need, shaped
 from queries import PEERS
 
 
@@ -22,13 +23,25 @@ def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description="one query on one peer")
     parser.add_argument("--engine", choices=PEERS, required=True)
-    parser.add_argument("--query", choices=QUERIES, required=True)
-    parser.add_argument("--store", help="not used: peers read --files")
-    parser.add_argument("--files", required=True, help="glob of Parquet files")
+    parser.add_argument("--query", choices=QUERIES + PATTERN_QUERIES, required=True)
+    parser.add_argument("--store", help="Plume store, whose live files the patterns read")
+    parser.add_argument("--files", help="glob of Parquet files, for all but the patterns")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--result", required=True, help="Parquet file to write")
     return parser.parse_args()
+
+
+def opened(args):
+    """The peer over what the query reads."""
+    of_pattern = args.query in PATTERN_QUERIES
+    peers, source = (patterns.PEERS, args.store) if of_pattern else (PEERS, args.files)
+    if args.engine not in peers or not source:
+        raise BenchError(
+            f"{args.query} on {args.engine}: patterns are asked of {','.join(patterns.PEERS)} and "
+            "need --store, the others need --files"
+        )
+    return peers[args.engine](source, args.threads)
 
 
 def timed(peer, query, runs):
@@ -54,7 +67,7 @@ def main():
     """Runs, writes the result, prints the line."""
     args = arguments()
     try:
-        peer = PEERS[args.engine](args.files, args.threads)
+        peer = opened(args)
         seconds, result = timed(peer, args.query, args.runs)
         peak = peak_rss_bytes()
         need("pyarrow.parquet").write_table(shaped(result, args.query), args.result)

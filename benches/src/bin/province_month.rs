@@ -54,6 +54,8 @@ enum Query {
     FixedValues,
     /// Of the quarter 2026Q1; the store reaches back to 2025-10-01.
     EmissionsSubstituted,
+    /// Every pattern of tampering in one pass; `peers/run_patterns.py` asks the peers for five.
+    PatternFindings,
     /// Every row of the columns that valid months read, decoded and dropped.
     ValidMonthsScan,
     /// The same for totals.
@@ -134,6 +136,10 @@ impl Query {
                 "SELECT mn, factor, CAST(period AS DATE) AS month, mass_kg, measured_kg, substituted_kg,
                         measured_hours, substituted_hours, missing_hours, capture_rate, usable
                  FROM emissions('2026-01-01', '2026-04-01', 'month') WHERE factor LIKE 'a%'"
+            }
+            (Self::PatternFindings, _) => {
+                "SELECT mn, factor, started, ended, pattern, evidence
+                 FROM pattern_findings('2026-01-01', '2026-02-01')"
             }
             (Self::FixedValues, Engine::Datafusion) => {
                 include_str!("../../peers/sql/fixed_values.sql")
