@@ -16,12 +16,13 @@
 //! finer than an hour are compared by hourly means, in which a delay of some minutes hardly shows.
 //!
 //! Excused: outlets declared to share a stack, which the registry tells, not this kernel. Values below
-//! detection, with a flag or from a stop are no evidence. Entries that a crowd shares say nothing, so
+//! detection, with a flag or from a stop are no evidence, and stretches of few different values (`distinct`),
+//! where two analysers stand at their floor, are none. Entries that a crowd shares say nothing, so
 //! that a copy of values with few decimals is left to others.
 //!
 //! Both outlets are told; which of them measured the series alone don't tell.
 //!
-//! Worked example: of two outlets hour h of a day has 100 + 10·(h mod 5) mg/m³ in both, except hours 0
+//! Worked example: of two outlets hour h of a day has 100 + 10·(h mod 9) mg/m³ in both, except hours 0
 //! and 1, where the second shows 50. Hours 2 to 23, 22 in number, agree and differ by 0 %; with 24 h
 //! suspect and 72 h certain the score is 0.5 + 0.5 · (22 − 24) / 48 = 0.479;
 //! that of the difference is 1.
@@ -68,6 +69,7 @@ struct Limits {
     suspect_difference: f64,
     certain_difference: f64,
     least: usize,
+    distinct: usize,
     difference: f64,
     correlation: f64,
     agreeing: (f64, f64),
@@ -86,6 +88,7 @@ impl Limits {
             suspect_difference: of("suspect_difference"),
             certain_difference: of("certain_difference"),
             least: count("least"),
+            distinct: count("distinct"),
             difference: of("difference"),
             correlation: of("correlation"),
             agreeing: evidence(of("within"), of("elsewhere")),
@@ -161,7 +164,10 @@ fn copies_of(outlets: &[&[f32]], pair: [usize; 2], limits: &Limits) -> Vec<Outle
         let of_hours = differences.get(hours.clone())?.iter().copied();
         let mut of_hours: Vec<f64> = of_hours.filter(|difference| !difference.is_nan()).collect();
         let agreeing = of_hours.iter().filter(|difference| **difference <= limits.difference).count();
-        if correlation.is_nan() || correlation < limits.correlation || agreeing < limits.least {
+        let is_copy = correlation >= limits.correlation
+            && agreeing >= limits.least
+            && distinct(first.get(hours.clone())?) >= limits.distinct;
+        if !is_copy {
             return None;
         }
         let difference = median(&mut of_hours);
@@ -171,6 +177,14 @@ fn copies_of(outlets: &[&[f32]], pair: [usize; 2], limits: &Limits) -> Vec<Outle
         Some(OutletCopy { outlets: pair, hours, agreeing, difference, correlation, score })
     };
     segments(&says, agrees).into_iter().filter_map(|segment| copy(segment.points)).collect()
+}
+
+/// Different values among those there are.
+fn distinct(values: &[f32]) -> usize {
+    let mut known: Vec<u32> = values.iter().filter(|value| value.is_finite()).map(|v| v.to_bits()).collect();
+    known.sort_unstable();
+    known.dedup();
+    known.len()
 }
 
 /// How far two values lie apart, as a share of the greater; NaN unless both are there.
@@ -195,7 +209,7 @@ fn correlation(a: &[f32], b: &[f32]) -> f64 {
         let (a, b) = (a - mean_a, b - mean_b);
         [aa + a * a, bb + b * b, ab + a * b]
     });
-    ab / (aa.sqrt() * bb.sqrt())
+    (ab / (aa.sqrt() * bb.sqrt())).clamp(-1.0, 1.0)
 }
 
 #[cfg(test)]
@@ -225,7 +239,7 @@ mod tests {
 
     #[test]
     fn worked_example_of_the_head() {
-        let first: Vec<f32> = (0..24).map(|hour| 100.0 + 10.0 * (hour % 5) as f32).collect();
+        let first: Vec<f32> = (0..24).map(|hour| 100.0 + 10.0 * (hour % 9) as f32).collect();
         let mut second = first.clone();
         second[..2].fill(50.0);
         let found = copies(&[first, second], &thresholds());

@@ -1,5 +1,8 @@
 //! From hits to findings: overlapping hits of one mechanism on one factor are one finding.
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use plume_datasets::patterns::{Pattern, patterns};
 
 use super::hit::Hit;
@@ -31,8 +34,9 @@ fn entry(pattern: &str) -> Option<(usize, &'static Pattern)> {
 ///
 /// Hits are one finding where their factor and their pattern's mechanism are the same and they
 /// overlap. It is named after the hit worth a trip whose pattern says most exactly what was done
-/// (column `rank` of the catalogue), then after that of the greatest score; it lasts
-/// as long as the hits of that pattern in it.
+/// (column `rank` of the catalogue), then after that of the greatest score, and lasts as long as that
+/// hit and those of its pattern that overlap it; what lies apart from these is another finding, even
+/// where a vaguer pattern spans both.
 pub fn findings(mut hits: Vec<PatternHit>) -> Vec<Finding> {
     let mechanism = |hit: &PatternHit| entry(hit.pattern).map(|(_, entry)| entry.mechanism.as_str());
     hits.retain(|PatternHit { hit, .. }| hit.score > 0.0 && hit.started < hit.ended);
@@ -41,28 +45,9 @@ pub fn findings(mut hits: Vec<PatternHit>) -> Vec<Finding> {
         let key = |h: &PatternHit| (mechanism(h), h.hit.started, h.hit.ended, number(h));
         a.hit.factor.cmp(&b.hit.factor).then_with(|| key(a).cmp(&key(b)))
     });
-    let mut groups: Vec<Vec<PatternHit>> = Vec::new();
-    let mut reached = i64::MIN;
-    for hit in hits {
-        let joins = |last: &Vec<PatternHit>| {
-            last.first().is_some_and(|first| {
-                first.hit.factor == hit.hit.factor
-                    && mechanism(first) == mechanism(&hit)
-                    && hit.hit.started < reached
-            })
-        };
-        match groups.last_mut().filter(|last| joins(last)) {
-            Some(group) => {
-                reached = reached.max(hit.hit.ended);
-                group.push(hit);
-            }
-            None => {
-                reached = hit.hit.ended;
-                groups.push(vec![hit]);
-            }
-        }
-    }
-    let mut findings: Vec<Finding> = groups.into_iter().filter_map(finding).collect();
+    let is_alike =
+        |a: &PatternHit, b: &PatternHit| a.hit.factor == b.hit.factor && mechanism(a) == mechanism(b);
+    let mut findings: Vec<Finding> = hits.chunk_by(is_alike).flat_map(findings_of).collect();
     findings.sort_by(|a, b| {
         let key = |f: &Finding| (f.lead.hit.started, number(&f.lead));
         a.lead.hit.factor.cmp(&b.lead.hit.factor).then_with(|| key(a).cmp(&key(b)))
@@ -70,34 +55,65 @@ pub fn findings(mut hits: Vec<PatternHit>) -> Vec<Finding> {
     findings
 }
 
-/// One finding out of hits that overlap.
-fn finding(group: Vec<PatternHit>) -> Option<Finding> {
+/// The findings of hits of one factor and mechanism.
+fn findings_of(hits: &[PatternHit]) -> Vec<Finding> {
+    let mut rest = hits.to_vec();
+    let mut found = Vec::new();
+    while let Some(lead) = rest.iter().max_by(|a, b| tells_more(a, b)).cloned() {
+        let (finding, apart) = finding(lead, rest);
+        found.push(finding);
+        rest = apart;
+    }
+    found
+}
+
+/// Which of two hits tells more exactly what was done.
+fn tells_more(a: &PatternHit, b: &PatternHit) -> Ordering {
     let rank = |hit: &PatternHit| entry(hit.pattern).map_or(u32::MAX, |(_, entry)| entry.rank);
     let is_worth_a_trip = |hit: &PatternHit| hit.hit.score >= 0.5;
-    let tells_more = |a: &&PatternHit, b: &&PatternHit| {
-        let ranks = if is_worth_a_trip(a) { rank(b).cmp(&rank(a)) } else { std::cmp::Ordering::Equal };
-        is_worth_a_trip(a)
-            .cmp(&is_worth_a_trip(b))
-            .then(ranks)
-            .then_with(|| a.hit.score.total_cmp(&b.hit.score))
-            .then_with(|| b.hit.started.cmp(&a.hit.started))
-    };
-    let mut lead = group.iter().max_by(tells_more)?.clone();
-    let of_lead = || group.iter().filter(|hit| hit.pattern == lead.pattern).map(|hit| &hit.hit);
-    let started = of_lead().map(|hit| hit.started).min()?;
-    let ended = of_lead().map(|hit| hit.ended).max()?;
-    let rows = of_lead().map(|hit| hit.rows).sum();
-    (lead.hit.started, lead.hit.ended, lead.hit.rows) = (started, ended, rows);
-    let others = group.iter().filter(|hit| hit.pattern != lead.pattern);
+    let ranks = if is_worth_a_trip(a) { rank(b).cmp(&rank(a)) } else { Ordering::Equal };
+    is_worth_a_trip(a)
+        .cmp(&is_worth_a_trip(b))
+        .then(ranks)
+        .then_with(|| a.hit.score.total_cmp(&b.hit.score))
+        .then_with(|| b.hit.started.cmp(&a.hit.started))
+}
+
+/// The finding that a hit leads among hits in order of their start, itself one of them, and the hits
+/// that lie apart from it.
+fn finding(mut lead: PatternHit, hits: Vec<PatternHit>) -> (Finding, Vec<PatternHit>) {
+    let span = chained(&lead, &hits);
+    let (within, apart): (Vec<_>, Vec<_>) =
+        hits.into_iter().partition(|hit| hit.hit.started < span.end && hit.hit.ended > span.start);
+    let of_lead = within.iter().filter(|hit| hit.pattern == lead.pattern);
+    lead.hit.rows = of_lead.map(|hit| hit.hit.rows).sum();
+    (lead.hit.started, lead.hit.ended) = (span.start, span.end);
     let mut also: Vec<(&'static str, f64)> = Vec::new();
-    for PatternHit { pattern, hit } in others {
+    for PatternHit { pattern, hit } in within.iter().filter(|hit| hit.pattern != lead.pattern) {
         match also.iter_mut().find(|(known, _)| known == pattern) {
             Some((_, score)) => *score = score.max(hit.score),
             None => also.push((pattern, hit.score)),
         }
     }
     also.sort_by_key(|(pattern, _)| entry(pattern).map(|(number, _)| number));
-    Some(Finding { lead, also })
+    (Finding { lead, also }, apart)
+}
+
+/// From when to when a hit and those of its pattern last that overlap it, one by one.
+fn chained(lead: &PatternHit, hits: &[PatternHit]) -> Range<i64> {
+    let mut span = lead.hit.started..lead.hit.ended;
+    let of_pattern = || hits.iter().filter(|hit| hit.pattern == lead.pattern).map(|hit| &hit.hit);
+    for hit in of_pattern() {
+        if hit.started < span.end && hit.ended > span.start {
+            span.end = span.end.max(hit.ended);
+        }
+    }
+    for hit in of_pattern().rev() {
+        if hit.started < span.end && hit.ended > span.start {
+            span.start = span.start.min(hit.started);
+        }
+    }
+    span
 }
 
 #[cfg(test)]
@@ -144,6 +160,25 @@ mod tests {
         assert_eq!((found[0].lead.hit.started, found[0].lead.hit.ended, found[0].lead.hit.rows), (0, 30, 3));
         let touch = [0..10, 10..20].map(|span| hit("constant_value", "a21002", span, 0.6));
         assert_eq!(findings(touch.to_vec()).len(), 2);
+    }
+
+    #[test]
+    fn two_deeds_that_a_vaguer_pattern_spans_are_two_findings() {
+        let found = findings(vec![
+            hit("replay", "a21002", 0..10, 1.0),
+            hit("low_variance", "a21002", 5..95, 0.9),
+            hit("replay", "a21002", 90..100, 0.8),
+            hit("random_noise", "a21002", 40..50, 0.7),
+        ]);
+        let told = |f: &Finding| (f.lead.pattern, f.lead.hit.started..f.lead.hit.ended, f.also.clone());
+        assert_eq!(
+            found.iter().map(told).collect::<Vec<_>>(),
+            [
+                ("replay", 0..10, vec![("low_variance", 0.9)]),
+                ("random_noise", 40..50, vec![]),
+                ("replay", 90..100, vec![])
+            ]
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! equal the past in the rest of the series, too, or one period of up to `cycle` before (`periodic`).
 //!
 //! Example: of 100 hours 96 equal those 720 hours before within 2.5 %: with `suspect` 24 and `certain`
-//! 72 the score is 1; the rest of the series does so in 8 %, which chance gives.
+//! 72, `suspect_share` 0.8 and `certain_share` 0.95 the score is 1; the rest of the series does so in 8 %, which chance gives.
 
 use std::ops::Range;
 
@@ -92,18 +92,15 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     let drift = series.monitor.range_high * of("floor");
     let values = points.usable_above(drift);
     let hit = |replay: Replay| {
-        let span = points.span(&replay.points);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(points.grid.hours(replay.equal), of("suspect"), of("certain")),
-            rows: replay.rows,
-            evidence: Evidence::default()
-                .time("source_started", points.grid.ts(replay.points.start.saturating_sub(replay.distance)))
-                .number("hours_before", points.grid.hours(replay.distance))
-                .number("equal_share", replay.equal as f64 / replay.rows.max(1) as f64),
-        }
+        let share = replay.equal as f64 / replay.rows.max(1) as f64;
+        let of_hours = score(points.grid.hours(replay.equal), of("suspect"), of("certain"));
+        let of_share = score(share, of("suspect_share"), of("certain_share"));
+        let source = points.grid.ts(replay.points.start.saturating_sub(replay.distance));
+        let evidence = Evidence::default()
+            .time("source_started", source)
+            .number("hours_before", points.grid.hours(replay.distance))
+            .number("equal_share", share);
+        series.hit(points.span(&replay.points), of_hours.min(of_share), replay.rows, evidence)
     };
     replay(&values, &rule).into_iter().map(hit).collect()
 }

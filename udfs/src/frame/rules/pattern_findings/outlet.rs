@@ -48,28 +48,32 @@ pub(in super::super) fn outlet(
     );
     let masks = Masks::new(&stopped, facts, &hours, parts.rules);
     let builder = Builder { frame, grid, len, masks: &masks };
+    let o2_reference = settled.and_then(|facts| facts.o2_reference_at(at)).unwrap_or(f64::NAN);
     Some(Outlet {
         mn: frame.mn.clone(),
         hours: grid,
-        factors: builder
-            .factors(|factor| monitor_figures(settled.and_then(|facts| facts.monitor(factor, at)))),
+        factors: builder.factors(|factor| {
+            monitor_figures(settled.and_then(|facts| facts.monitor(factor, at)), factor, o2_reference)
+        }),
         conditions: builder.conditions(parts.registry),
         stopped,
-        o2_reference: settled.and_then(|facts| facts.o2_reference_at(at)).unwrap_or(f64::NAN),
+        o2_reference,
         thresholds: facts.thresholds_at(at),
         records: facts.records.clone(),
     })
 }
 
-/// What is registered of a monitor, if it is.
-fn monitor_figures(monitor: Option<&MonitorFacts>) -> MonitorFigures {
+/// What is registered of the monitor of a factor, if it is.
+fn monitor_figures(monitor: Option<&MonitorFacts>, factor: &str, o2_reference: f64) -> MonitorFigures {
     let Some(MonitorFacts { limits, range_high, detection_limit, .. }) = monitor else {
         return MonitorFigures::default();
     };
+    let is_gas = Medium::of(factor) == Some(Medium::Air);
+    let basis = limits.basis(is_gas, o2_reference.is_finite(), f64::NAN);
     MonitorFigures {
         limit_hour: limits.hour.unwrap_or(f64::NAN),
         limit_day: limits.day.unwrap_or(f64::NAN),
-        limit_on_converted: limits.basis == Some(Basis::Converted),
+        limit_on_converted: basis == Basis::Converted,
         range_high: range_high.unwrap_or(f64::NAN),
         detection_limit: detection_limit.unwrap_or(f64::NAN),
     }
