@@ -64,6 +64,12 @@ Totals are measured mass and, for hours without a valid concentration and flow, 
          FROM condition_correlation('2026-03-01', '2026-04-01') WHERE measure <> 'concentration'
          GROUP BY measure, verdict ORDER BY measure, verdict",
     ),
+    (
+        "Which signs of tampering are worth an inspector's trip? (plume findings show ID tells what each rests on)",
+        "SELECT f.finding_id, f.mn, f.factor, p.name_zh, f.started, f.ended, round(f.score, 2) AS score, f.severity
+         FROM fraud_findings('2026-01-01', '2026-04-01') f JOIN patterns p ON p.pattern = f.pattern
+         WHERE f.score >= 0.5 ORDER BY f.score DESC, f.started, f.finding_id LIMIT 8",
+    ),
 ];
 
 pub(super) async fn run(store: Option<&str>) -> Result<()> {
