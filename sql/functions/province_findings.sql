@@ -1,6 +1,6 @@
 -- What patterns show once outlets are set beside each other: outages of the network excused, copies added (全省异常模式线索).
 --
--- clause: ST §6 P7, P16 [default]; a finding of outage_at_high_load stands only with as many gaps of its own, which the network's outages don't explain, as threshold suspect_gaps asks [default]; else as pattern_findings and cross_outlet_copies
+-- clause: ST §6 P7, P16 [default]; a finding of outage_at_high_load stands only with as many gaps of its own, which the network's outages don't explain, as threshold suspect_gaps asks [default]; else as pattern_findings and cross_outlet_copies [default]
 -- grain: one row per mn, factor and deed that overlaps [from, to)
 -- call: province_findings(from, to)
 -- example: province_findings('2026-01-01', '2026-02-01')

@@ -83,9 +83,11 @@ async fn dismissals_are_joined_by_hash() {
     land_csv(&session, folder.path(), "dismissals.csv", "dismissals", dismissed).await;
     let plan = session.sql(FROZEN).await.unwrap().create_physical_plan().await.unwrap();
     let plan = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
-    assert_eq!(plan.matches("HashJoinExec").count(), 3, "{plan}");
+    // Above the union of what outlets show by themselves and side by side stand the dismissals and the names.
+    let (named, _) = plan.split_once("UnionExec").unwrap();
+    assert_eq!(named.matches("HashJoinExec").count(), 3, "{plan}");
     for node in ["NestedLoop", "CrossJoin"] {
-        assert!(!plan.contains(node), "{plan}");
+        assert!(!named.contains(node), "{plan}");
     }
-    assert_eq!(plan.matches("pattern_findings").count(), 1, "{plan}");
+    assert_eq!(plan.matches("rule=pattern_findings").count(), 1, "{plan}");
 }
