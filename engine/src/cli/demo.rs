@@ -68,7 +68,7 @@ Totals are measured mass and, for hours without a valid concentration and flow, 
         "Which signs of tampering are worth an inspector's trip? (plume findings show ID tells what each rests on)",
         "SELECT f.finding_id, f.mn, f.factor, p.name_zh, f.started, f.ended, round(f.score, 2) AS score, f.severity
          FROM fraud_findings('2026-01-01', '2026-04-01') f JOIN patterns p ON p.pattern = f.pattern
-         WHERE f.score >= 0.5 ORDER BY f.score DESC, f.started, f.finding_id LIMIT 8",
+         WHERE f.score >= 0.5 ORDER BY score DESC, started, finding_id LIMIT 8",
     ),
 ];
 

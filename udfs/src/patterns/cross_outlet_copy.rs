@@ -253,9 +253,9 @@ mod tests {
     fn a_stretch_of_another_outlet_is_found_among_many_to_the_hour() {
         let mut outlets: Vec<Vec<f32>> = (0..40).map(|seed| walk(seed, 24 * 20)).collect();
         // Outlet 7 sends what outlet 31 measured from hour 100 to 300, 0.4 % off every other hour.
-        for hour in 100..300 {
-            outlets[7][hour] = outlets[31][hour] * if hour % 2 == 0 { 1.004 } else { 1.0 };
-        }
+        let copied = outlets[31][100..300].iter().zip([1.004, 1.0].into_iter().cycle());
+        let copied: Vec<f32> = copied.map(|(value, noise)| value * noise).collect();
+        outlets[7][100..300].copy_from_slice(&copied);
         let found = copies(&outlets, &thresholds());
         let [copy] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((copy.outlets, copy.score), ([7, 31], 1.0));
