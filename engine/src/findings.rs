@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
 use chrono::DateTime;
 use datafusion::prelude::{DataFrame, ident, lit};
-use plume_udfs::time::HOUR_US;
+use plume_udfs::time::{DAY_US, day_of};
 use serde_json::{Map, Value};
 
 use crate::ingest::{Counts, land_rows};
@@ -26,15 +26,8 @@ pub use series::{Points, Series, series};
 /// What a row of `dismissals` names as its source.
 const SOURCE: &str = "plume findings dismiss";
 
-const DAY_US: i64 = 24 * HOUR_US;
-
-/// From when to when the tables reach that findings are made of.
-const EXTENT: &str = "SELECT min(first) AS first, max(last) AS last FROM (
-    SELECT min(ts) AS first, max(ts) AS last FROM hourly
-    UNION ALL SELECT min(ts), max(ts) FROM minute
-    UNION ALL SELECT min(ts), max(ts) FROM daily
-    UNION ALL SELECT min(ts), max(ts) FROM conditions
-    UNION ALL SELECT min(ts), max(ts) FROM raw_signals)";
+/// The tables that findings are made of.
+const TABLES: [&str; 5] = ["hourly", "minute", "daily", "conditions", "raw_signals"];
 
 /// One finding, as `fraud_findings` tells it, with what the catalogue says of its pattern.
 #[derive(Debug, Clone)]
@@ -90,12 +83,15 @@ pub struct Dismissal {
 
 /// The whole days that the store's data reach over; `None` where it has none.
 pub async fn extent(session: &Session) -> Result<Option<Range<i64>>> {
-    let rows = Rows::of(session.sql(EXTENT).await?).await?;
-    let reach = rows.time("first", 0).zip(rows.time("last", 0));
-    Ok(reach.map(|(first, last)| {
-        let day_of = |ts: i64| ts.div_euclid(DAY_US);
-        day_of(first) * DAY_US..(day_of(last) + 1) * DAY_US
-    }))
+    let snapshots = session.snapshots();
+    snapshots.refresh().await;
+    let mut reach: Option<(i64, i64)> = None;
+    for name in TABLES {
+        if let Some((first, last)) = snapshots.ts_range(table_named(name)?).await? {
+            reach = Some(reach.map_or((first, last), |(start, end)| (start.min(first), end.max(last))));
+        }
+    }
+    Ok(reach.map(|(first, last)| day_of(first) * DAY_US..(day_of(last) + 1) * DAY_US))
 }
 
 /// The findings that overlap the hours, with the catalogue's entry of the pattern.

@@ -54,7 +54,7 @@ enum Query {
     FixedValues,
     /// Of the quarter 2026Q1; the store reaches back to 2025-10-01.
     EmissionsSubstituted,
-    /// Every pattern of tampering in one pass; `peers/run_patterns.py` asks the peers for five.
+    /// Every pattern that one outlet alone can show; `peers/run_patterns.py` asks the peers for five of them.
     PatternFindings,
     /// Every row of the columns that valid months read, decoded and dropped.
     ValidMonthsScan,

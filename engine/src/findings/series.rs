@@ -6,9 +6,10 @@ use datafusion::functions_aggregate::expr_fn::avg;
 use datafusion::prelude::{Expr, ident, lit};
 use datafusion::scalar::ScalarValue;
 use plume_datasets::condition_roles::ConditionRole;
+use plume_udfs::time::DAY_US;
 
+use super::Finding;
 use super::rows::Rows;
-use super::{DAY_US, Finding};
 use crate::Result;
 use crate::session::Session;
 

@@ -98,10 +98,8 @@ impl StoreFrames {
     async fn rows(&self) -> Result<Range<i64>> {
         let mut rows = NO_HOURS;
         for series in SeriesTable::SETTLED {
-            for file in self.snapshots.files(table_named(series.name())?, false).await? {
-                if let Some((first, last)) = file.file.ts_range("ts") {
-                    rows = hull(&rows, &(hour_of(first)..hour_of(last) + series.hours_of_row()));
-                }
+            if let Some((first, last)) = self.snapshots.ts_range(table_named(series.name())?).await? {
+                rows = hull(&rows, &(hour_of(first)..hour_of(last) + series.hours_of_row()));
             }
         }
         Ok(rows)

@@ -120,6 +120,13 @@ impl Snapshots {
         }
         Ok(files)
     }
+
+    /// The first and the last time of a table's rows, µs, as its files tell them; `None` where it has none.
+    pub async fn ts_range(&self, table: &'static Table) -> Result<Option<(i64, i64)>> {
+        let files = self.files(table, false).await?;
+        let ranges = files.iter().filter_map(|file| file.file.ts_range("ts"));
+        Ok(ranges.reduce(|(first, last), (start, end)| (first.min(start), last.max(end))))
+    }
 }
 
 /// Whether a commit followed the snapshot.

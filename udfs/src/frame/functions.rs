@@ -79,10 +79,7 @@ fn emissions(arguments: &[Expr]) -> Result<PlannedRule> {
 
 fn quarterly_capture(arguments: &[Expr]) -> Result<PlannedRule> {
     const USAGE: &str = "quarterly_capture(from, to): from and to are dates or time stamps, to is exclusive; each quarter that they touch is told whole";
-    let [from, to] = arguments else {
-        return plan_err!("{USAGE}");
-    };
-    let hours = argument_hours(from, to, USAGE)?;
+    let hours = hours_asked(arguments, USAGE)?;
     let read = ReadHours::Exactly(whole_quarters(&hours));
     Ok((Arc::new(QuarterlyCapture { hours }), read))
 }
@@ -90,30 +87,21 @@ fn quarterly_capture(arguments: &[Expr]) -> Result<PlannedRule> {
 fn condition_correlation(arguments: &[Expr]) -> Result<PlannedRule> {
     const USAGE: &str =
         "condition_correlation(from, to): from and to are dates or time stamps, to is exclusive";
-    let [from, to] = arguments else {
-        return plan_err!("{USAGE}");
-    };
-    let hours = argument_hours(from, to, USAGE)?;
+    let hours = hours_asked(arguments, USAGE)?;
     let read = ReadHours::WithBaseline(hours.clone());
     Ok((Arc::new(ConditionCorrelation { hours }), read))
 }
 
 fn pattern_findings(arguments: &[Expr]) -> Result<PlannedRule> {
     const USAGE: &str = "pattern_findings(from, to): from and to are dates or time stamps, to is exclusive";
-    let [from, to] = arguments else {
-        return plan_err!("{USAGE}");
-    };
-    let hours = argument_hours(from, to, USAGE)?;
+    let hours = hours_asked(arguments, USAGE)?;
     let read = ReadHours::WithHistory(hours.clone());
     Ok((Arc::new(PatternFindings { hours }), read))
 }
 
 fn judged_hours(arguments: &[Expr]) -> Result<PlannedRule> {
     const USAGE: &str = "judged_hours(from, to): from and to are dates or time stamps, to is exclusive";
-    let [from, to] = arguments else {
-        return plan_err!("{USAGE}");
-    };
-    let hours = argument_hours(from, to, USAGE)?;
+    let hours = hours_asked(arguments, USAGE)?;
     let read = ReadHours::WithHistory(hours.clone());
     Ok((Arc::new(JudgedHours { hours }), read))
 }
@@ -195,6 +183,14 @@ fn argument_span(from: &Expr, to: &Expr, usage: &str) -> Result<Range<i64>> {
 fn hours_of_days(span: &Range<i64>) -> Range<i64> {
     let first_day_at_or_after = |ts: i64| day_of(ts) + i64::from(ts.rem_euclid(DAY_US) != 0);
     first_day_at_or_after(span.start) * DAY_HOURS..first_day_at_or_after(span.end) * DAY_HOURS
+}
+
+/// The hours of a function that is asked for them alone.
+fn hours_asked(arguments: &[Expr], usage: &str) -> Result<Range<i64>> {
+    match arguments {
+        [from, to] => argument_hours(from, to, usage),
+        _ => plan_err!("{usage}"),
+    }
 }
 
 /// The hours that start from `from` on, before `to`.

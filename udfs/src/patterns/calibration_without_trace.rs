@@ -18,7 +18,7 @@
 
 use std::ops::Range;
 
-use super::evidence::evidence;
+use super::evidence::{evidence, says};
 use super::hit::{Evidence, Hit};
 use super::outlet::{CheckRecord, FactorSeries, Outlet};
 use super::score::score;
@@ -52,9 +52,9 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             calibration_without_trace(&seen, gas)
         })
         .collect();
-    let (with, without) = evidence(threshold("within"), threshold("elsewhere"));
-    let speaks = |trace: &Option<bool>| trace.map_or(0.0, |is_traced| if is_traced { without } else { with });
-    let found = segments(&traces.iter().map(speaks).collect::<Vec<f64>>(), with);
+    let weights = evidence(threshold("within"), threshold("elsewhere"));
+    let speaks = |trace: &Option<bool>| says(trace.map(|is_traced| !is_traced), weights);
+    let found = segments(&traces.iter().map(speaks).collect::<Vec<f64>>(), weights.0);
     let known = traces.iter().flatten().count() as f64;
     let hit = |stretch: &Segment| {
         let (traced, others) = traced_outside(&traces, &stretch.points);

@@ -60,16 +60,13 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         run.value == 0.0 || run.value.abs() <= drift || (stands_elsewhere(run) && is_low(run))
     };
     let hit = |run: &ConstantRun| {
-        let span = points.span(&run.points);
         let hours = grid.hours(run.rows);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(hours, threshold("suspect") * times(run), threshold("certain") * times(run)),
-            rows: run.rows,
-            evidence: Evidence::default().number("value", run.value).number("hours", hours),
-        }
+        series.hit(
+            points.span(&run.points),
+            score(hours, threshold("suspect") * times(run), threshold("certain") * times(run)),
+            run.rows,
+            Evidence::default().number("value", run.value).number("hours", hours),
+        )
     };
     let is_long = |run: &&ConstantRun| run.rows >= least && run.rows as f64 >= least as f64 * times(run);
     let is_at_rest = |run: &ConstantRun| {

@@ -37,9 +37,11 @@ use super::robust::median;
 use super::score::score;
 use super::segments::segments;
 use super::thresholds::Thresholds;
+use crate::correlation::corr_pearson::corr_pearson;
+use crate::time::DAY_HOURS;
 
 /// Hours of a day, and between the values of an entry.
-const DAY: usize = 24;
+const DAY: usize = DAY_HOURS as usize;
 const APART: usize = 8;
 
 /// The thresholds are those of every factor: a copy is of two outlets, of which each may have its own.
@@ -160,7 +162,9 @@ fn copies_of(outlets: &[&[f32]], pair: [usize; 2], limits: &Limits) -> Vec<Outle
     };
     let says: Vec<f64> = differences.iter().map(says).collect();
     let copy = |hours: Range<usize>| {
-        let correlation = correlation(first.get(hours.clone())?, second.get(hours.clone())?);
+        let of = |values: &[f32]| Some(values.get(hours.clone())?.iter().copied().map(f64::from).collect());
+        let (one, another): (Vec<f64>, Vec<f64>) = (of(first)?, of(second)?);
+        let correlation = corr_pearson(&one, &another)?;
         let of_hours = differences.get(hours.clone())?.iter().copied();
         let mut of_hours: Vec<f64> = of_hours.filter(|difference| !difference.is_nan()).collect();
         let agreeing = of_hours.iter().filter(|difference| **difference <= limits.difference).count();
@@ -194,22 +198,6 @@ fn difference(a: f32, b: f32) -> f64 {
         0.0 => 0.0,
         greater => (a - b).abs() / greater,
     }
-}
-
-/// Pearson's correlation of the hours that both have; NaN where one is constant.
-fn correlation(a: &[f32], b: &[f32]) -> f64 {
-    let both = || a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite());
-    // As distances from the first hour, which are 0 throughout where a series is constant.
-    let Some((first_a, first_b)) = both().next() else { return f64::NAN };
-    let from_first = || both().map(|(a, b)| (f64::from(a - first_a), f64::from(b - first_b)));
-    let count = both().count() as f64;
-    let (mean_a, mean_b) =
-        from_first().fold((0.0, 0.0), |sum, (a, b)| (sum.0 + a / count, sum.1 + b / count));
-    let [aa, bb, ab] = from_first().fold([0.0; 3], |[aa, bb, ab], (a, b)| {
-        let (a, b) = (a - mean_a, b - mean_b);
-        [aa + a * a, bb + b * b, ab + a * b]
-    });
-    (ab / (aa.sqrt() * bb.sqrt())).clamp(-1.0, 1.0)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::hit::{Evidence, Hit};
 use super::outlet::Points;
-use super::robust::{median, median_and_mad, quantile};
+use super::robust::{MAD_TO_SD, median, median_and_mad, quantile};
 use super::segments::{Segment, segments};
 use crate::time::DAY_HOURS;
 
@@ -19,8 +19,6 @@ const SAMPLE: usize = 900;
 const CLASSES: usize = 6;
 /// Values without which a class or a stretch has no level.
 const FEW: usize = 12;
-/// Median absolute deviations in a standard deviation of a normal distribution.
-const MAD_TO_SD: f64 = 1.4826;
 
 /// A stretch off the level.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,11 +42,21 @@ impl Departure {
     }
 }
 
+/// The step by which about `most` of `count` points are chosen evenly, at all hours of the day: it shares no
+/// factor with 24.
+///
+/// ```
+/// use plume_udfs::patterns::departure::stride;
+/// assert_eq!([(900, 900), (1000, 900), (4320, 900)].map(|(count, most)| stride(count, most)), [1, 5, 5]);
+/// ```
+pub fn stride(count: usize, most: usize) -> usize {
+    let step = count.div_ceil(most.max(1)).max(1);
+    (step..).find(|step| step % 2 == 1 && step % 3 != 0).unwrap_or(step)
+}
+
 /// Finite values of a slice, at most some hundreds of them, evenly chosen.
 pub fn sample(values: &[f64]) -> Vec<f64> {
-    let step = values.len().div_ceil(SAMPLE).max(1);
-    // An odd step that shares no factor with 24, so that all hours of the day are seen.
-    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0).unwrap_or(step);
+    let step = stride(values.len(), SAMPLE);
     let chosen: Vec<f64> = values.iter().step_by(step).copied().filter(|value| value.is_finite()).collect();
     if chosen.len() >= FEW || step == 1 {
         return chosen;
@@ -58,8 +66,7 @@ pub fn sample(values: &[f64]) -> Vec<f64> {
 
 /// The median of the values that may be judged, of some hundreds of them; NaN where there are none.
 pub fn usual_level(points: &Points) -> f64 {
-    let step = points.len().div_ceil(SAMPLE).max(1);
-    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0).unwrap_or(step);
+    let step = stride(points.len(), SAMPLE);
     let chosen = (0..points.len()).step_by(step).map(|point| points.usable_value(point));
     let mut chosen: Vec<f64> = chosen.filter(|value| value.is_finite()).collect();
     if chosen.len() < FEW && step > 1 {

@@ -80,18 +80,17 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
     let drift = series.monitor.range_high * of("floor");
     let values = points.usable_above(drift);
     let found = digit_preference(&values, &rule)?;
-    let span = points.span(&found.points);
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(found.chi_squared, of("suspect"), of("certain")),
-        rows: found.rows,
-        evidence: Evidence::default()
-            .number("multiples_of", found.step)
-            .number("share", found.multiples as f64 / found.rows.max(1) as f64)
-            .number("chi_squared", found.chi_squared),
-    })
+    Some(
+        series.hit(
+            points.span(&found.points),
+            score(found.chi_squared, of("suspect"), of("certain")),
+            found.rows,
+            Evidence::default()
+                .number("multiples_of", found.step)
+                .number("share", found.multiples as f64 / found.rows.max(1) as f64)
+                .number("chi_squared", found.chi_squared),
+        ),
+    )
 }
 
 /// The clearest stretch of values that are multiples of more than their resolution; NaN says nothing.

@@ -17,7 +17,7 @@
 //! `suspect` 0.12 and `certain` 0.3 its score is 0.5 + 0.5 × 0.13 ÷ 0.18 = 0.861.
 
 use super::departure::{densest, every_fifth, less_load, log_of_positive, logs, median_outside, sample};
-use super::evidence::evidence;
+use super::evidence::{evidence, says};
 use super::excess::finite;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
@@ -45,10 +45,10 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         return Vec::new();
     }
     let air = dilution(&values, load);
-    let (with, without) = evidence(threshold("within"), threshold("elsewhere"));
+    let weights = evidence(threshold("within"), threshold("elsewhere"));
     let diluted = diluted_hours(&air, log_of_share(least));
-    let says = |is_diluted: &Option<bool>| is_diluted.map_or(0.0, |yes| if yes { with } else { without });
-    let found = segments(&diluted.iter().map(says).collect::<Vec<f64>>(), with);
+    let speaks: Vec<f64> = diluted.iter().map(|is_diluted| says(*is_diluted, weights)).collect();
+    let found = segments(&speaks, weights.0);
     let mut found: Vec<Stretch> = found.into_iter().map(|segment| Stretch::of(segment, &diluted)).collect();
     found.retain(|stretch| {
         stretch.diluted.len() as f64 >= few && stretch.shift_of(&air) >= log_of_share(suspect)

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::robust::{median, median_and_mad};
+use super::robust::{MAD_TO_SD, median, median_and_mad};
 use super::segments::segments;
 
 /// A stretch of deviations above the tolerance.
@@ -54,10 +54,8 @@ pub fn finite(values: &[f64]) -> Vec<f64> {
 /// Median and standard deviation of the greater part of values, whatever the rest of them are;
 /// NaN where there is none.
 pub fn usual(values: &[f64]) -> (f64, f64) {
-    /// Standard deviation of a normal distribution over its median absolute deviation.
-    const PER_MAD: f64 = 1.4826;
     let (middle, mad) = median_and_mad(&mut finite(values));
-    (middle, PER_MAD * mad)
+    (middle, MAD_TO_SD * mad)
 }
 
 /// Median and standard deviation of the values outside stretches, which stand in order of time.

@@ -91,18 +91,16 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         let of_cases = score(cases, threshold("suspect_cases"), threshold("certain_cases"));
         let span = points.span(&segment.points);
         let ended = flag_end(&is_flagged, segment.points.end);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: points.grid.ts(ended),
-            score: of_lift.min(of_cases),
-            rows: cases as usize,
-            evidence: Evidence::default()
+        series.hit(
+            span.start..points.grid.ts(ended),
+            of_lift.min(of_cases),
+            cases as usize,
+            Evidence::default()
                 .number("lift", lift)
                 .number("cases", cases)
                 .number("occasions", cases + count(Hour::Missed))
                 .number("usual_rate", usual_rate),
-        }
+        )
     };
     found.into_iter().map(hit).collect()
 }
@@ -130,16 +128,9 @@ fn most_cases(points: &Points, on_converted: bool, near: f64, memory: usize) -> 
 
 /// The hours of the day that hold so large a share of all hours flagged C, and at least `least` of them.
 fn scheduled_hours(points: &Points, share: f64, least: f64) -> [bool; DAY_HOURS as usize] {
-    let mut counts = [0.0; DAY_HOURS as usize];
-    let calibrated = points.flag.iter().enumerate().filter(|(_, flag)| **flag == b'C');
-    for (at, _) in calibrated {
-        let hour = usize::try_from(points.grid.hour_of_day(at)).unwrap_or_default();
-        if let Some(count) = counts.get_mut(hour) {
-            *count += 1.0;
-        }
-    }
-    let all: f64 = counts.iter().sum();
-    counts.map(|count| count >= least && count >= share * all)
+    let counts = points.by_hour_of_day(|at| points.flag.get(at) == Some(&b'C'));
+    let all: usize = counts.iter().sum();
+    counts.map(|count| count as f64 >= least && count as f64 >= share * all as f64)
 }
 
 /// The runs of flagged hours that a schedule or a maintenance on record accounts for.

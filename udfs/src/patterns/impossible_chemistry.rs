@@ -62,14 +62,13 @@ fn of_pair(outlet: &Outlet, part: &str, whole: &str, weight: f64, thresholds: &T
         let of_share = score(share, threshold("suspect"), threshold("certain"));
         let of_hours = score(segment.evidence, threshold("hours_suspect"), threshold("hours_certain"));
         let rows = shares.get(segment.points).unwrap_or_default().iter().filter(|of| of.is_finite()).count();
-        Hit {
-            factor: part.to_owned(),
-            started: span.start,
-            ended: span.end,
-            score: of_share.min(of_hours),
+        Hit::new(
+            part,
+            span,
+            of_share.min(of_hours),
             rows,
-            evidence: Evidence::default().text("whole", whole).number("share", share),
-        }
+            Evidence::default().text("whole", whole).number("share", share),
+        )
     };
     impossible_chemistry(&shares, threshold("over"), threshold("hours")).into_iter().map(hit).collect()
 }

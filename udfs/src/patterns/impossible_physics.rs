@@ -53,15 +53,13 @@ fn check(
     let threshold = |key| thresholds.of(factor, on.grid.grain(), key);
     let hit = |points: Range<usize>| {
         let statistic = median_in(off, &points);
-        let span = on.span(&points);
-        Hit {
-            factor: factor.to_owned(),
-            started: span.start,
-            ended: span.end,
-            score: score(statistic, threshold("suspect"), threshold("certain")),
-            rows: off.get(points).unwrap_or_default().iter().filter(|value| value.is_finite()).count(),
-            evidence: Evidence::default().text("check", name).number("statistic", statistic),
-        }
+        Hit::new(
+            factor,
+            on.span(&points),
+            score(statistic, threshold("suspect"), threshold("certain")),
+            off.get(points).unwrap_or_default().iter().filter(|value| value.is_finite()).count(),
+            Evidence::default().text("check", name).number("statistic", statistic),
+        )
     };
     impossible_physics(off, threshold("least"), threshold("hours")).into_iter().map(hit).collect()
 }

@@ -19,7 +19,7 @@
 
 use std::ops::Range;
 
-use super::evidence::evidence;
+use super::evidence::{evidence, says};
 use super::excess::finite;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet, Points};
@@ -67,11 +67,8 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
     for run in resent {
         edited.get_mut(run).unwrap_or_default().fill(None);
     }
-    let (with, without) = evidence(threshold("within"), threshold("elsewhere"));
-    let speaks: Vec<f64> = edited
-        .iter()
-        .map(|edited| edited.map_or(0.0, |is_edited| if is_edited { with } else { without }))
-        .collect();
+    let weights = evidence(threshold("within"), threshold("elsewhere"));
+    let speaks: Vec<f64> = edited.iter().map(|is_edited| says(*is_edited, weights)).collect();
     let hit = |segment: Segment| {
         let inside = edited.get(segment.points.clone()).unwrap_or_default();
         let rows = inside.iter().filter(|edited| **edited == Some(true)).count();
@@ -96,7 +93,7 @@ fn of_series(series: &FactorSeries, points: &Points, thresholds: &Thresholds<'_>
             )
         })
     };
-    segments(&speaks, with).into_iter().filter_map(hit).collect()
+    segments(&speaks, weights.0).into_iter().filter_map(hit).collect()
 }
 
 /// When runs of late rows that were sent again in one go are edits for all that.

@@ -38,11 +38,8 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
 /// What is compared with limits at a point, where it may be judged: the value converted to the
 /// reference oxygen where one was sent.
 fn judged(hours: &Points, point: usize) -> f64 {
-    let converted = hours.converted.get(point).copied().filter(|value| value.is_finite());
-    match hours.usable.get(point) {
-        Some(true) => converted.unwrap_or_else(|| hours.usable_value(point)),
-        _ => f64::NAN,
-    }
+    let converted = hours.usable_converted(point);
+    if converted.is_finite() { converted } else { hours.usable_value(point) }
 }
 
 fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> {
@@ -65,16 +62,12 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
         pile: threshold("pile"),
     };
     let found = limit_chasing(&days, &rule)?;
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: at(found.days.start),
-        ended: at(found.days.end),
-        score: score(found.correlation, threshold("suspect"), threshold("certain")),
-        rows: found.rows * DAY_HOURS as usize,
-        evidence: Evidence::default()
-            .number("correlation", found.correlation)
-            .number("days", found.in_band as f64),
-    })
+    Some(series.hit(
+        at(found.days.start)..at(found.days.end),
+        score(found.correlation, threshold("suspect"), threshold("certain")),
+        found.rows * DAY_HOURS as usize,
+        Evidence::default().number("correlation", found.correlation).number("days", found.in_band as f64),
+    ))
 }
 
 /// What makes a limit chased.

@@ -87,26 +87,24 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         skew: of("skew"),
         edge: of("edge"),
     };
-    let usable = points.converted.iter().zip(&points.usable);
-    let converted: Vec<f64> = usable.map(|(value, usable)| if *usable { *value } else { f64::NAN }).collect();
+    let converted = (0..points.len()).map(|point| points.usable_converted(point)).collect();
     let found = [points.usable_values(), converted].map(|values| limit_clipping(&values, limit, &rule));
     let clearest = found.into_iter().flatten().max_by(|a, b| a.ratio.total_cmp(&b.ratio))?;
     if is_at_rest(outlet, series.medium, clearest.points.clone(), of("running")) {
         return None;
     }
-    let span = points.span(&clearest.points);
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(clearest.ratio, of("suspect"), of("certain")),
-        rows: clearest.rows,
-        evidence: Evidence::default()
-            .number("limit", limit)
-            .number("just_below", clearest.below as f64)
-            .number("just_above", clearest.above as f64)
-            .number("ratio", clearest.ratio),
-    })
+    Some(
+        series.hit(
+            points.span(&clearest.points),
+            score(clearest.ratio, of("suspect"), of("certain")),
+            clearest.rows,
+            Evidence::default()
+                .number("limit", limit)
+                .number("just_below", clearest.below as f64)
+                .number("just_above", clearest.above as f64)
+                .number("ratio", clearest.ratio),
+        ),
+    )
 }
 
 /// The clearest stretch of values that is cut off at a limit; NaN says nothing.

@@ -20,10 +20,10 @@
 
 use std::ops::Range;
 
-use super::departure::sample;
+use super::departure::{sample, stride};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
-use super::robust::{median, median_and_mad, quantile};
+use super::robust::{MAD_TO_SD, median, median_and_mad, quantile};
 use super::score::score;
 use super::segments::segments;
 use super::thresholds::Thresholds;
@@ -31,8 +31,6 @@ use crate::correlation::corr_spearman::corr_spearman;
 
 /// Pairs that a line is laid through; more add time, not truth.
 const PAIRS: usize = 600;
-/// Standard deviation of a normal distribution over its median absolute deviation.
-const MAD_TO_SD: f64 = 1.4826;
 /// Correlations are taken for no nearer to 1 than this: z would have no end.
 const MOST: f64 = 0.999;
 
@@ -82,17 +80,14 @@ fn of_series(series: &FactorSeries, load: &[f64], emission: &[f64], thresholds: 
     };
     let found = load_decoupling(load, emission, &rule);
     let hit = |stretch: &Decoupled| {
-        let span = hours.span(&stretch.points);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(stretch.within, threshold("suspect"), threshold("certain")),
-            rows: stretch.rows,
-            evidence: Evidence::default()
+        series.hit(
+            hours.span(&stretch.points),
+            score(stretch.within, threshold("suspect"), threshold("certain")),
+            stretch.rows,
+            Evidence::default()
                 .number("correlation", stretch.within)
                 .number("correlation_outside", stretch.outside),
-        }
+        )
     };
     let varies = |stretch: &&Decoupled| stretch.load_spread >= threshold("flat");
     found.iter().filter(varies).map(hit).collect()
@@ -205,7 +200,9 @@ fn z(correlation: f64) -> f64 {
     correlation.clamp(-MOST, MOST).atanh()
 }
 
-/// The pairs of which both are known, and their correlation.
+/// The pairs of which both are known, and their correlation. One pass without lists: `corr_pearson`, which keeps great
+/// and small values exact, would double the time of the whole pattern for a first look (0.31 ms an outlet and half a
+/// year against 0.15).
 fn pearson(x: &[f64], y: &[f64]) -> (usize, f64) {
     let (mut count, mut sums, mut squares, mut products) = (0, (0.0, 0.0), (0.0, 0.0), 0.0);
     // Sums are taken about the first pair, so that they stay small.
@@ -234,8 +231,7 @@ fn pairs(load: &[f64], emission: &[f64], asked: impl Fn(usize) -> bool) -> Vec<(
 
 /// Some hundreds of pairs, at all hours of the day.
 fn sampled_pairs(load: &[f64], emission: &[f64]) -> Vec<(f64, f64)> {
-    let step = load.len().div_ceil(PAIRS).max(1);
-    let step = (step..).find(|step| step % 2 == 1 && step % 3 != 0).unwrap_or(step);
+    let step = stride(load.len(), PAIRS);
     let both = load.iter().copied().zip(emission.iter().copied()).step_by(step);
     both.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
 }

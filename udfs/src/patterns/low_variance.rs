@@ -22,7 +22,7 @@ use super::evidence::evidence;
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::rest::is_at_rest;
-use super::robust::{median_and_mad, quantile};
+use super::robust::{MAD_TO_SD, median_and_mad, quantile};
 use super::score::score;
 use super::segments::greatest;
 use super::thresholds::Thresholds;
@@ -84,19 +84,18 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         return None;
     }
     let ratio = calm.cv / calm.cv_elsewhere;
-    let span = points.span(&calm.points);
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(ratio, of("suspect"), of("certain")),
-        rows: calm.rows,
-        evidence: Evidence::default()
-            .number("cv", calm.cv)
-            .number("cv_elsewhere", calm.cv_elsewhere)
-            .number("ratio", ratio)
-            .number("median", calm.median),
-    })
+    Some(
+        series.hit(
+            points.span(&calm.points),
+            score(ratio, of("suspect"), of("certain")),
+            calm.rows,
+            Evidence::default()
+                .number("cv", calm.cv)
+                .number("cv_elsewhere", calm.cv_elsewhere)
+                .number("ratio", ratio)
+                .number("median", calm.median),
+        ),
+    )
 }
 
 /// The clearest calm stretch of values, NaN where there is none, with a rest of the series at least
@@ -147,10 +146,10 @@ pub fn low_variance(values: &[f64], rule: &CalmRule) -> Option<Calm> {
     (cv.is_finite() && cv_elsewhere > 0.0).then_some(Calm { points: span, cv, cv_elsewhere, median, rows })
 }
 
-/// Median and coefficient of variation; MAD × 1.4826 is the deviation of a normal distribution.
+/// Median and coefficient of variation.
 fn median_and_cv(values: &mut [f64]) -> (f64, f64) {
     let (median, mad) = median_and_mad(values);
-    (median, 1.4826 * mad / median.abs())
+    (median, MAD_TO_SD * mad / median.abs())
 }
 
 /// Whether most of a calm stretch stands at one figure that a part of the rest stands at, too, and below

@@ -29,18 +29,17 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
     let points = &series.fine;
     let top = maximum_clamp(&points.usable_values(), &FlatTopRule::of(series, thresholds))?;
     let of = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let span = points.span(&top.points);
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(top.at as f64, of("suspect"), of("certain")),
-        rows: top.rows,
-        evidence: Evidence::default()
-            .number("maximum", top.value)
-            .number("points_at_it", top.at as f64)
-            .number("share", top.at as f64 / top.rows.max(1) as f64),
-    })
+    Some(
+        series.hit(
+            points.span(&top.points),
+            score(top.at as f64, of("suspect"), of("certain")),
+            top.rows,
+            Evidence::default()
+                .number("maximum", top.value)
+                .number("points_at_it", top.at as f64)
+                .number("share", top.at as f64 / top.rows.max(1) as f64),
+        ),
+    )
 }
 
 /// The clearest stretch in which one maximum is reached again and again and never exceeded.

@@ -52,16 +52,13 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
         }
         let at = |night: usize| first + night * DAY_HOURS as usize;
         let times = stretch.shift.exp();
-        Some(Hit {
-            factor: series.factor.clone(),
-            started: hours.grid.ts(at(stretch.points.start)),
-            ended: hours.grid.ts(at(stretch.points.end).saturating_sub(DAY_HOURS as usize - NIGHT.1)),
-            score: score(times, threshold("suspect"), threshold("certain")),
-            rows: stretch.rows * NIGHT.1,
-            evidence: Evidence::default()
-                .number("times", times)
-                .number("concentration_fall", -(-thinner).exp_m1()),
-        })
+        Some(series.hit(
+            hours.grid.ts(at(stretch.points.start))
+                ..hours.grid.ts(at(stretch.points.end).saturating_sub(DAY_HOURS as usize - NIGHT.1)),
+            score(times, threshold("suspect"), threshold("certain")),
+            stretch.rows * NIGHT.1,
+            Evidence::default().number("times", times).number("concentration_fall", -(-thinner).exp_m1()),
+        ))
     };
     found.iter().filter_map(hit).collect()
 }

@@ -8,11 +8,9 @@
 use std::ops::Range;
 
 use super::departure::sample;
-use super::robust::median_and_mad;
+use super::robust::{MAD_TO_SD, median_and_mad};
 use super::segments::greatest;
 
-/// Median absolute deviations in a standard deviation of a normal distribution.
-const MAD_TO_SD: f64 = 1.4826;
 /// Standard deviations of the rest that a level must have moved by, else it tells nothing.
 const CLEAR: f64 = 2.0;
 /// Share of points of the stretch that lie on its level's side, else the level comes and goes.

@@ -54,8 +54,7 @@ fn of_series(
 ) -> Vec<Hit> {
     let points = series.hours();
     let threshold = |key| thresholds.of(&series.factor, points.grid.grain(), key);
-    let is_gap: Vec<bool> =
-        points.value.iter().zip(&points.flag).map(|(v, flag)| v.is_nan() && *flag == 0).collect();
+    let is_gap: Vec<bool> = (0..points.len()).map(|hour| points.is_gap(hour)).collect();
     if is_gap.iter().filter(|gap| **gap).count() < points.grid.points(threshold("suspect_gaps")) {
         return Vec::new();
     }
@@ -76,20 +75,17 @@ fn of_series(
         let separate = hours.separate as f64;
         let of_lift = score(lift, threshold("suspect"), threshold("certain"));
         let of_gaps = score(separate, threshold("suspect_gaps"), threshold("certain_gaps"));
-        let span = points.span(&within);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: of_lift.min(of_gaps),
-            rows: hours.high_gaps + hours.other_gaps,
-            evidence: Evidence::default()
+        series.hit(
+            points.span(&within),
+            of_lift.min(of_gaps),
+            hours.high_gaps + hours.other_gaps,
+            Evidence::default()
                 .number("lift", lift)
                 .number("gaps", separate)
                 .number("gap_hours", (hours.high_gaps + hours.other_gaps) as f64)
                 .number("gap_hours_at_high_load", hours.high_gaps as f64)
                 .number("high_load_hours", hours.high as f64),
-        }
+        )
     };
     found.into_iter().map(hit).collect()
 }

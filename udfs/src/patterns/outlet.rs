@@ -10,7 +10,7 @@ use plume_datasets::factors::Medium;
 use plume_datasets::pattern_thresholds::Grain;
 
 use super::thresholds::OutletThreshold;
-use crate::time::HOUR_US;
+use crate::time::{DAY_HOURS, HOUR_US};
 
 /// A regular grid of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +111,32 @@ impl Points {
             if is_judged { *value } else { f64::NAN }
         };
         self.value.iter().zip(&self.usable).map(judged).collect()
+    }
+
+    /// Whether nothing was received at a point.
+    pub fn is_gap(&self, point: usize) -> bool {
+        let (value, flag) = (self.value.get(point), self.flag.get(point));
+        value.is_none_or(|value| value.is_nan()) && flag.is_none_or(|flag| *flag == 0)
+    }
+
+    /// How many points lie in each hour of the day, of those that are asked for.
+    pub fn by_hour_of_day(&self, asked: impl Fn(usize) -> bool) -> [usize; DAY_HOURS as usize] {
+        let mut counts = [0; DAY_HOURS as usize];
+        for point in (0..self.len()).filter(|point| asked(*point)) {
+            let hour = usize::try_from(self.grid.hour_of_day(point)).unwrap_or_default();
+            if let Some(count) = counts.get_mut(hour) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    /// The converted value at a point where it may be judged, else NaN.
+    pub fn usable_converted(&self, point: usize) -> f64 {
+        match (self.usable.get(point), self.converted.get(point)) {
+            (Some(true), Some(value)) => *value,
+            _ => f64::NAN,
+        }
     }
 
     /// When points begin and end, µs.

@@ -18,13 +18,12 @@
 
 use std::ops::Range;
 
-use super::evidence::evidence;
+use super::evidence::{clearest, evidence};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::rest::is_at_rest;
 use super::robust::quantile;
 use super::score::score;
-use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// How much higher the autocorrelation within the bounds may be than that of the broken windows alone.
@@ -88,25 +87,25 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
     if !is_known || is_at_rest(outlet, series.medium, noise.points.clone(), of("running")) {
         return None;
     }
-    let span = points.span(&noise.points);
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(noise.autocorrelation, of("suspect"), of("certain")),
-        rows: noise.rows,
-        evidence: Evidence::default()
-            .number("autocorrelation", noise.autocorrelation)
-            .number("autocorrelation_elsewhere", noise.elsewhere)
-            .number("lower_bound", noise.bounds.0)
-            .number("upper_bound", noise.bounds.1),
-    })
+    Some(
+        series.hit(
+            points.span(&noise.points),
+            score(noise.autocorrelation, of("suspect"), of("certain")),
+            noise.rows,
+            Evidence::default()
+                .number("autocorrelation", noise.autocorrelation)
+                .number("autocorrelation_elsewhere", noise.elsewhere)
+                .number("lower_bound", noise.bounds.0)
+                .number("upper_bound", noise.bounds.1),
+        ),
+    )
 }
 
 /// The clearest stretch of random numbers in values that are autocorrelated elsewhere; NaN says nothing.
 pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
     let quarter = (rule.window / 4).max(1);
-    let core = clearest(broken(values, quarter, rule).into_iter(), rule)?;
+    let weights = evidence(rule.within, rule.elsewhere);
+    let core = clearest(broken(values, quarter, rule).into_iter(), weights)?;
     let core = core.start * quarter..(core.end * quarter).min(values.len());
     if core.len() < rule.least {
         return None;
@@ -120,7 +119,7 @@ pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
         let known = reach.contains(&at) && !value.is_nan();
         known.then_some(*value >= bounds.0 && *value <= bounds.1)
     };
-    let bounded = clearest(values.iter().enumerate().map(is_within), rule)?;
+    let bounded = clearest(values.iter().enumerate().map(is_within), weights)?;
     let of = |points: &Range<usize>| autocorrelation(&[values.get(points.clone()).unwrap_or_default()]);
     // Where the plant's own values lie within the bounds, too, these tell nothing; noise within them must
     // last twice as long.
@@ -135,13 +134,6 @@ pub fn random_noise(values: &[f64], rule: &NoiseRule) -> Option<Noise> {
     let rows = inside.iter().filter(|value| !value.is_nan()).count();
     let autocorrelation = autocorrelation(&[inside]);
     (elsewhere >= rule.own).then_some(Noise { points, autocorrelation, elsewhere, bounds, rows })
-}
-
-/// The stretch of greatest evidence of a trait that points have, have not, or say nothing of.
-fn clearest(traits: impl Iterator<Item = Option<bool>>, rule: &NoiseRule) -> Option<Range<usize>> {
-    let (speaks, against) = evidence(rule.within, rule.elsewhere);
-    let says = traits.map(|has| has.map_or(0.0, |has| if has { speaks } else { against }));
-    greatest(says).map(|greatest| greatest.points)
 }
 
 /// Lag-1 autocorrelation of parts of a series, each neighbour pair within one part.

@@ -68,19 +68,18 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
     };
     let values = points.usable_values();
     let top = range_clamp(&values, range, &rule, &FlatTopRule::of(series, thresholds))?;
-    let span = points.span(&level_stretch(&values, top.points));
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(top.at as f64, of("suspect"), of("certain")),
-        rows: top.rows,
-        evidence: Evidence::default()
-            .number("end_of_range", top.value)
-            .number("registered_range", range)
-            .number("points_at_it", top.at as f64)
-            .number("share", top.at as f64 / top.rows.max(1) as f64),
-    })
+    Some(
+        series.hit(
+            points.span(&level_stretch(&values, top.points)),
+            score(top.at as f64, of("suspect"), of("certain")),
+            top.rows,
+            Evidence::default()
+                .number("end_of_range", top.value)
+                .number("registered_range", range)
+                .number("points_at_it", top.at as f64)
+                .number("share", top.at as f64 / top.rows.max(1) as f64),
+        ),
+    )
 }
 
 /// The clearest stretch in which values stand at the end of a range: the registered one, else one that

@@ -18,7 +18,7 @@
 
 use std::ops::Range;
 
-use super::evidence::evidence;
+use super::evidence::{evidence, says};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::score::score;
@@ -151,7 +151,7 @@ fn is_worth_a_look(values: &[f64], votes: &[(u32, u32)], rule: &ReplayRule, weig
         return true;
     }
     let reach = first.saturating_sub(rule.least).max(distance)..last + rule.keys + rule.least;
-    let found = greatest(says(values, distance, rule.tolerance, weights, reach));
+    let found = greatest(speaks(values, distance, rule.tolerance, weights, reach));
     found.is_some_and(|found| found.points.len() >= rule.least)
 }
 
@@ -245,21 +245,20 @@ fn equal(
 
 /// What points of a reach, from its second on, say of a replay at a distance: the one weight where they
 /// are equal, the other where they aren't.
-fn says(
+fn speaks(
     values: &[f64],
     distance: usize,
     tolerance: f64,
-    (speaks, against): (f64, f64),
+    weights: (f64, f64),
     reach: Range<usize>,
 ) -> impl Iterator<Item = f64> {
-    let of = move |is| if is { speaks } else { against };
-    equal(values, distance, tolerance, reach).map(move |is| is.map_or(0.0, of))
+    equal(values, distance, tolerance, reach).map(move |is| says(is, weights))
 }
 
 /// The clearest stretch of values that equal those at a distance before them.
 fn at_distance(values: &[f64], distance: usize, rule: &ReplayRule) -> Option<Replay> {
     let weights = evidence(rule.within, rule.elsewhere);
-    let found = greatest(says(values, distance, rule.tolerance, weights, distance..values.len()))?.points;
+    let found = greatest(speaks(values, distance, rule.tolerance, weights, distance..values.len()))?.points;
     let count = |reach: Range<usize>| {
         let known = equal(values, distance, rule.tolerance, reach).flatten();
         known.fold((0, 0), |(equal, all), is| (equal + usize::from(is), all + 1))

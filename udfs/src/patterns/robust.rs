@@ -27,6 +27,9 @@ pub fn median(values: &mut [f64]) -> f64 {
     quantile(values, 0.5)
 }
 
+/// Standard deviation of a normal distribution over its median absolute deviation.
+pub const MAD_TO_SD: f64 = 1.4826;
+
 /// Median and median absolute deviation of values, which are overwritten; NaN where there are none.
 ///
 /// ```

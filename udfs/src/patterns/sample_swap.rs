@@ -17,7 +17,7 @@
 //! 1.1 its score is 0.5 + 0.5 × 0.243 ÷ 0.65 = 0.687.
 
 use super::departure::usual_level;
-use super::evidence::evidence;
+use super::evidence::{evidence, says};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::robust::median;
@@ -71,9 +71,8 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
     if let (Some(series), Some(level)) = (outlet.factor("w00000"), &flow) {
         without_pauses(&mut low, &series.hours().value, threshold("no_flow") * level.median);
     }
-    let (with, without) = evidence(threshold("within"), threshold("elsewhere"));
-    let says = |low: &Option<bool>| low.map_or(0.0, |low| if low { with } else { without });
-    let says: Vec<f64> = low.iter().map(says).collect();
+    let weights = evidence(threshold("within"), threshold("elsewhere"));
+    let speaks: Vec<f64> = low.iter().map(|is_low| says(*is_low, weights)).collect();
     let hit = |Segment { points, .. }: Segment| {
         let at: Vec<usize> = points.clone().filter(|hour| low.get(*hour) == Some(&Some(true))).collect();
         let falls: Vec<f64> = levels.iter().map(|level| level.fall_at(&at)).collect();
@@ -84,17 +83,14 @@ pub fn detect(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {
             return None;
         }
         let (lowest, _) = series.iter().zip(&falls).max_by(|a, b| a.1.total_cmp(b.1))?;
-        let span = hours.span(&points);
-        Some(Hit {
-            factor: lowest.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(fall, suspect, threshold("certain")),
-            rows: at.len(),
-            evidence: Evidence::default().number("remains", (-fall).exp()).number("hours", at.len() as f64),
-        })
+        Some(lowest.hit(
+            hours.span(&points),
+            score(fall, suspect, threshold("certain")),
+            at.len(),
+            Evidence::default().number("remains", (-fall).exp()).number("hours", at.len() as f64),
+        ))
     };
-    segments(&says, with * threshold("hours") / 2.0).into_iter().filter_map(hit).collect()
+    segments(&speaks, weights.0 * threshold("hours") / 2.0).into_iter().filter_map(hit).collect()
 }
 
 /// Forgets the hours in which no flow, or next to none, is known.

@@ -92,17 +92,12 @@ fn of_samples(series: &FactorSeries, due: &[bool], thresholds: &Thresholds<'_>) 
     let least = (1.0 + suspect) / 2.0 - 0.5 / usual;
     let found = excesses(&times, least, least_rows as f64);
     let hit = |stretch: super::excess::Excess| {
-        let span = points.span(&stretch.points);
-        Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(stretch.typical, suspect, certain),
-            rows: stretch.rows,
-            evidence: Evidence::default()
-                .number("times_usual", stretch.typical)
-                .number("usual_rows_a_sample", usual),
-        }
+        series.hit(
+            points.span(&stretch.points),
+            score(stretch.typical, suspect, certain),
+            stretch.rows,
+            Evidence::default().number("times_usual", stretch.typical).number("usual_rows_a_sample", usual),
+        )
     };
     found.into_iter().map(hit).collect()
 }
@@ -194,17 +189,17 @@ fn of_hours(series: &FactorSeries, due: &[bool], thresholds: &Thresholds<'_>) ->
         let apart = (dropped + kept) / DAY as f64;
         let inside = says.get(segment.points.clone())?;
         let span = points.span(&segment.points);
-        Some(Hit {
-            factor: series.factor.clone(),
-            started: span.start,
-            ended: span.end,
-            score: score(apart, threshold("suspect_apart"), threshold("certain_apart")),
-            rows: inside.iter().filter(|says| **says < 0.0).count(),
-            evidence: Evidence::default()
-                .number("hours_of_day_dropped", dropped)
-                .number("hours_of_day_kept", kept)
-                .number("days", days),
-        })
+        Some(
+            series.hit(
+                span,
+                score(apart, threshold("suspect_apart"), threshold("certain_apart")),
+                inside.iter().filter(|says| **says < 0.0).count(),
+                Evidence::default()
+                    .number("hours_of_day_dropped", dropped)
+                    .number("hours_of_day_kept", kept)
+                    .number("days", days),
+            ),
+        )
     };
     let least = least_days * (1.0 - present);
     segments(&says, least.max(1.0)).into_iter().filter_map(hit).collect()
@@ -212,14 +207,8 @@ fn of_hours(series: &FactorSeries, due: &[bool], thresholds: &Thresholds<'_>) ->
 
 /// How many hours of the day are missing at least so many times, for whatever reason.
 fn often_missing(points: &Points, least: f64) -> usize {
-    let mut counts = [0.0; DAY];
-    for (at, _) in points.value.iter().enumerate().filter(|(_, value)| value.is_nan()) {
-        let hour = usize::try_from(points.grid.hour_of_day(at)).unwrap_or_default();
-        if let Some(count) = counts.get_mut(hour) {
-            *count += 1.0;
-        }
-    }
-    counts.iter().filter(|count| **count >= least).count()
+    let counts = points.by_hour_of_day(|at| points.value.get(at).is_some_and(|value| value.is_nan()));
+    counts.into_iter().filter(|count| *count as f64 >= least).count()
 }
 
 /// How many hours of the day are dropped in a segment, how many kept, and how many days of hours were due. Each hour
@@ -264,16 +253,16 @@ fn of_interval(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'
     let longer = changes(&records, suspect - 1.0, end).into_iter();
     longer
         .filter(|change| change.to > change.from && !documented.accounts_for(change.span.start))
-        .map(|change| Hit {
-            factor: series.factor.clone(),
-            started: change.span.start,
-            ended: change.span.end,
-            score: score(change.to / change.from, suspect, certain),
-            rows: 1,
-            evidence: Evidence::default()
-                .text("param", INTERVAL)
-                .number("from", change.from)
-                .number("to", change.to),
+        .map(|change| {
+            series.hit(
+                change.span.start..change.span.end,
+                score(change.to / change.from, suspect, certain),
+                1,
+                Evidence::default()
+                    .text("param", INTERVAL)
+                    .number("from", change.from)
+                    .number("to", change.to),
+            )
         })
         .collect()
 }

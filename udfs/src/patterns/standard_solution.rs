@@ -77,18 +77,17 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
             if calm.is_nan() || calm > threshold("calm") {
                 return None;
             }
-            let span = hours.span(&points);
-            Some(Hit {
-                factor: series.factor.clone(),
-                started: span.start,
-                ended: span.end,
-                score: score(standing_hours as f64, suspect, certain),
-                rows: standing_hours,
-                evidence: Evidence::default()
-                    .number("standard", standard)
-                    .number("hours", standing_hours as f64)
-                    .number("step_of_usual", calm),
-            })
+            Some(
+                series.hit(
+                    hours.span(&points),
+                    score(standing_hours as f64, suspect, certain),
+                    standing_hours,
+                    Evidence::default()
+                        .number("standard", standard)
+                        .number("hours", standing_hours as f64)
+                        .number("step_of_usual", calm),
+                ),
+            )
         };
         found.into_iter().filter_map(hit).collect()
     };

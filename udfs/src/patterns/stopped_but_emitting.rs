@@ -40,14 +40,13 @@ fn value_sent_as_good(series: &FactorSeries, hour: usize) -> f64 {
 }
 
 fn hit(grid: &Grid, factor: &str, check: &str, segment: Segment, rows: usize, score: f64) -> Hit {
-    Hit {
-        factor: factor.to_owned(),
-        started: grid.ts(segment.points.start),
-        ended: grid.ts(segment.points.end),
+    Hit::new(
+        factor,
+        grid.ts(segment.points.start)..grid.ts(segment.points.end),
         score,
         rows,
-        evidence: Evidence::default().text("check", check).number("hours", rows as f64),
-    }
+        Evidence::default().text("check", check).number("hours", rows as f64),
+    )
 }
 
 fn false_stops(outlet: &Outlet, thresholds: &Thresholds<'_>) -> Vec<Hit> {

@@ -24,12 +24,11 @@
 
 use std::ops::Range;
 
-use super::evidence::evidence;
+use super::evidence::{clearest, evidence};
 use super::hit::{Evidence, Hit};
 use super::outlet::{FactorSeries, Outlet};
 use super::robust::median;
 use super::score::score;
-use super::segments::greatest;
 use super::thresholds::Thresholds;
 
 /// How many times longer than the rest of the series a stretch of a period may be.
@@ -101,17 +100,16 @@ fn of_series(series: &FactorSeries, thresholds: &Thresholds<'_>) -> Option<Hit> 
     let drift = series.monitor.range_high * of("floor");
     let values = points.usable_above(drift);
     let curve = synthetic_series(&values, &rule)?;
-    let span = points.span(&curve.points);
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(curve.r_squared, of("suspect"), of("certain")),
-        rows: curve.rows,
-        evidence: Evidence::default()
-            .number("r_squared", curve.r_squared)
-            .number("period_h", curve.period * points.grid.hours(1)),
-    })
+    Some(
+        series.hit(
+            points.span(&curve.points),
+            score(curve.r_squared, of("suspect"), of("certain")),
+            curve.rows,
+            Evidence::default()
+                .number("r_squared", curve.r_squared)
+                .number("period_h", curve.period * points.grid.hours(1)),
+        ),
+    )
 }
 
 /// The clearest stretch of values that a line or a wave explains, else one that a period does; NaN says
@@ -125,7 +123,8 @@ pub fn synthetic_series(values: &[f64], rule: &CurveRule) -> Option<Curve> {
 fn drawn(values: &[f64], rule: &CurveRule) -> Option<Curve> {
     let quarter = (rule.window / 4).max(1);
     let obeys = obeys(values, quarter, rule.law);
-    let core = stretch(obeys.into_iter(), rule)?;
+    let weights = evidence(rule.within, rule.elsewhere);
+    let core = clearest(obeys.into_iter(), weights)?;
     if core.len() * quarter < rule.least {
         return None;
     }
@@ -139,7 +138,7 @@ fn drawn(values: &[f64], rule: &CurveRule) -> Option<Curve> {
         (!misfit.is_nan()).then_some(misfit <= reach)
     };
     let fits: Vec<Option<bool>> = pairs.iter().map(fits).collect();
-    let curve = stretch(fits.iter().copied(), rule).filter(|curve| curve.len() >= rule.least)?;
+    let curve = clearest(fits.iter().copied(), weights).filter(|curve| curve.len() >= rule.least)?;
     let mut fit = Fit::default();
     let obeying = pairs.iter().zip(&fits).skip(curve.start).take(curve.len());
     obeying.filter(|(_, fits)| **fits == Some(true)).for_each(|(pair, _)| fit.add(*pair));
@@ -161,7 +160,8 @@ fn reach(misfits: impl Iterator<Item = f64>, times: f64) -> f64 {
 /// The clearest stretch that a period explains.
 fn periodic(values: &[f64], rule: &CurveRule) -> Option<Curve> {
     let day = rule.day.max(1);
-    let days = stretch(alike_days(values, day, rule.alike).into_iter(), rule)?;
+    let weights = evidence(rule.within, rule.elsewhere);
+    let days = clearest(alike_days(values, day, rule.alike).into_iter(), weights)?;
     // A day that is like the next one is two days.
     let core = values.get(days.start * day..((days.end + 1) * day).min(values.len()))?;
     if core.len() < rule.least + day {
@@ -178,7 +178,7 @@ fn periodic(values: &[f64], rule: &CurveRule) -> Option<Curve> {
     let reach = reach(of_core.filter_map(misfit), rule.returns);
     let fits: Vec<Option<bool>> =
         (0..values.len()).map(|at| misfit(at).map(|misfit| misfit <= reach)).collect();
-    let found = stretch(fits.into_iter(), rule)?;
+    let found = clearest(fits.into_iter(), weights)?;
     // What comes back was there a period before.
     let points = found.start.saturating_sub(period)..found.end;
     let inside = values.get(points.clone())?;
@@ -322,13 +322,6 @@ fn obeys(values: &[f64], quarter: usize, law: f64) -> Vec<Option<bool>> {
         (fit.count >= 2 * quarter && !r_squared.is_nan()).then_some(r_squared >= law)
     };
     (0..fits.len()).map(of_window).collect()
-}
-
-/// The stretch of greatest evidence that points obey.
-fn stretch(obeys: impl Iterator<Item = Option<bool>>, rule: &CurveRule) -> Option<Range<usize>> {
-    let (speaks, against) = evidence(rule.within, rule.elsewhere);
-    let says = obeys.map(|obeys| obeys.map_or(0.0, |obeys| if obeys { speaks } else { against }));
-    greatest(says).map(|greatest| greatest.points)
 }
 
 #[cfg(test)]

@@ -75,15 +75,12 @@ fn of_series(outlet: &Outlet, series: &FactorSeries, thresholds: &Thresholds<'_>
         return None;
     }
     let share = found.zeros as f64 / found.rows.max(1) as f64;
-    let span = points.span(&level_stretch(&values, found.points));
-    Some(Hit {
-        factor: series.factor.clone(),
-        started: span.start,
-        ended: span.end,
-        score: score(share, of("suspect"), of("certain")),
-        rows: found.rows,
-        evidence: Evidence::default().number("zeros", found.zeros as f64).number("share", share),
-    })
+    Some(series.hit(
+        points.span(&level_stretch(&values, found.points)),
+        score(share, of("suspect"), of("certain")),
+        found.rows,
+        Evidence::default().number("zeros", found.zeros as f64).number("share", share),
+    ))
 }
 
 /// The clearest stretch of zeros and negatives among values of running hours; NaN says nothing. `within`

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use plume_udfs::time::HOUR_US;
 use textplots::{Chart, Plot, Shape};
 
 use crate::findings::{Finding, Points, Series, time_text};
@@ -18,7 +19,6 @@ const MOST_COLUMNS: usize = 160;
 const BESIDE: usize = 12;
 /// Dots of a character, across and down.
 const DOTS: (u32, u32) = (2, 4);
-const HOUR_US: f64 = 3_600_000_000.0;
 
 /// The columns of the terminal, or so many as are usual.
 pub(super) fn columns() -> usize {
@@ -101,7 +101,7 @@ impl Panel<'_> {
 
     /// Hours since the first that is shown, which single precision holds.
     fn dot(&self, (ts, value): (i64, f64)) -> (f32, f32) {
-        ((ts.saturating_sub(self.hours.start) as f64 / HOUR_US) as f32, value as f32)
+        ((ts.saturating_sub(self.hours.start) as f64 / HOUR_US as f64) as f32, value as f32)
     }
 
     /// A line below the columns of the finding's span, of one column at least.
@@ -120,7 +120,7 @@ impl Panel<'_> {
 
 /// Points cut where an hour is missing.
 pub(super) fn runs(points: &Points) -> Vec<&[(i64, f64)]> {
-    points.chunk_by(|(before, _), (after, _)| after - before <= HOUR_US as i64).collect()
+    points.chunk_by(|(before, _), (after, _)| after - before <= HOUR_US).collect()
 }
 
 /// A number in few characters.
@@ -138,7 +138,7 @@ fn day_text(ts: i64) -> String {
 mod tests {
     use super::*;
 
-    const HOUR: i64 = HOUR_US as i64;
+    const HOUR: i64 = HOUR_US;
 
     fn panel(points: &Points) -> String {
         Panel { hours: &(0..100 * HOUR), span: &(25 * HOUR..50 * HOUR), points, columns: 40, rows: 4 }.text()

@@ -18,7 +18,7 @@ use crate::frame::asked::Asked;
 use crate::frame::outlet::{OutletFrame, SeriesTable};
 use crate::frame::settle::Scope;
 use crate::patterns::outlet::{FactorSeries, Outlet};
-use crate::time::{HOUR_US, day_of_hour};
+use crate::time::HOUR_US;
 
 fn columns() -> [ViewColumn; 5] {
     let list = |of| DataType::List(Field::new_list_field(of, true).into());
@@ -64,13 +64,7 @@ struct Run {
 
 impl FrameRun for Run {
     fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
-        let RuleContext { registry, rulebook, patterns, .. } = &self.context;
-        let parts = OutletParts {
-            registry,
-            facts: patterns.outlet(&frame.mn),
-            rules: rulebook.patterns_at(day_of_hour(self.hours.start)),
-            asked: &self.hours,
-        };
+        let parts = OutletParts::of(&self.context, &frame.mn, &self.hours);
         let Some(outlet) = outlet(frame, &scope.hours, parts) else { return Ok(Reading::Enough) };
         for series in outlet.pollutants() {
             self.out.push(&outlet, series, &scope.hours);
@@ -119,11 +113,9 @@ impl Rows {
             let value = points.usable_value(point);
             (!value.is_nan()).then_some(value as f32)
         };
-        let is_silent = |(point, (value, flag)): &(usize, (&f64, &u8))| {
-            value.is_nan() && **flag == 0 && !outlet.is_stopped(*point)
-        };
-        let silent = points.value.iter().zip(&points.flag).enumerate().filter(is_silent);
-        let hour_of = |(point, _)| i64::try_from(point).ok().map(|point: i64| point + before);
+        let is_silent = |point: &usize| points.is_gap(*point) && !outlet.is_stopped(*point);
+        let silent = (0..points.len()).filter(is_silent);
+        let hour_of = |point| i64::try_from(point).ok().map(|point: i64| point + before);
         self.rows += 1;
         self.mn.append_value(&outlet.mn);
         self.factor.append_value(&series.factor);

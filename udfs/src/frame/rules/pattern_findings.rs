@@ -19,7 +19,7 @@ use crate::frame::settle::Scope;
 use crate::patterns::findings::{PatternHit, findings};
 use crate::patterns::thresholds::Thresholds;
 use crate::patterns::{DETECTORS, Detector};
-use crate::time::{HOUR_US, day_of_hour};
+use crate::time::HOUR_US;
 
 /// The rule behind `pattern_findings`.
 #[derive(Debug)]
@@ -76,13 +76,7 @@ struct Run {
 
 impl FrameRun for Run {
     fn outlet(&mut self, frame: &OutletFrame, scope: &Scope) -> Result<Reading> {
-        let RuleContext { registry, rulebook, patterns, .. } = &self.context;
-        let parts = OutletParts {
-            registry,
-            facts: patterns.outlet(&frame.mn),
-            rules: rulebook.patterns_at(day_of_hour(self.hours.start)),
-            asked: &self.hours,
-        };
+        let parts = OutletParts::of(&self.context, &frame.mn, &self.hours);
         let Some(outlet) = outlet(frame, &scope.hours, parts) else { return Ok(Reading::Enough) };
         let of_detector = |(Detector { pattern, detect }, thresholds): (&Detector, &Thresholds<'static>)| {
             let hits = detect(&outlet, &thresholds.with_own(&outlet.thresholds));

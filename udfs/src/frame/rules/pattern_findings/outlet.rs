@@ -10,22 +10,32 @@ use crate::frame::conditions::hourly_conditions;
 use crate::frame::facts::{MonitorFacts, Registry, hours_within};
 use crate::frame::outlet::{NO_TIME, OutletFrame, Series, SeriesTable, TableRows};
 use crate::frame::pattern_facts::PatternFacts;
+use crate::frame::rules::RuleContext;
 use crate::patterns::outlet::{
     ConditionSeries, FactorSeries, Grid, MonitorFigures, Outlet, Phase, Points, RawSignal,
 };
 use crate::patterns::rules::PatternRules;
-use crate::time::{HOUR_US, day_of, hour_of};
+use crate::time::{HOUR_US, day_of, day_of_hour, hour_of};
 
 const SECOND_US: f64 = 1e6;
 
 /// What an outlet is made of besides its rows.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct OutletParts<'a> {
-    pub(in super::super) registry: &'a Registry,
-    pub(in super::super) facts: Option<&'a PatternFacts>,
-    pub(in super::super) rules: &'a PatternRules,
+    registry: &'a Registry,
+    facts: Option<&'a PatternFacts>,
+    rules: &'a PatternRules,
     /// The hours asked for.
-    pub(in super::super) asked: &'a Range<i64>,
+    asked: &'a Range<i64>,
+}
+
+impl<'a> OutletParts<'a> {
+    /// Of an outlet, as a rule is told them, for the hours asked for.
+    pub(in super::super) fn of(context: &'a RuleContext, mn: &str, asked: &'a Range<i64>) -> Self {
+        let RuleContext { registry, rulebook, patterns, .. } = context;
+        let rules = rulebook.patterns_at(day_of_hour(asked.start));
+        Self { registry, facts: patterns.outlet(mn), rules, asked }
+    }
 }
 
 /// The outlet of a frame, on the hours from its first to its last row within `scope`; `None` without rows.
